@@ -1,0 +1,67 @@
+/* Files that are read whole and replaced whole, under a lock, never half written.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AUTHWS_BASE_FILE_H
+#define AUTHWS_BASE_FILE_H
+
+#include <apr_errno.h>
+#include <apr_pools.h>
+#include <apr_time.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/bytes.h"
+
+/* What tells one version of a file from another. Zeroed: no file. */
+typedef struct aw_file_id_t {
+    dev_t dev;
+    ino_t ino;
+    off_t size;
+    long long mtime_ns; /* both in nanoseconds since the epoch */
+    long long ctime_ns;
+} aw_file_id_t;
+
+/* Identity of the regular file at `path` (symbolic links followed). APR_ENOENT and the like when
+ * it cannot be had; APR_EINVAL when it is not a regular file. `mode` (may be NULL) receives the
+ * permission bits. */
+apr_status_t aw_file_identify(const char *path, aw_file_id_t *id, mode_t *mode);
+
+/* Whether both name the same version of the same file. */
+bool aw_file_id_equal(const aw_file_id_t *a, const aw_file_id_t *b);
+
+/* Reads the regular file at `path` into `p`, with a NUL behind it. A file whose identity changes
+ * while it is read is read again, up to five times, then APR_EAGAIN. Files above `limit` bytes
+ * give APR_ENOMEM. The identity is that of what was read. */
+apr_status_t aw_file_read(const char *path, size_t limit, aw_span_t *content, aw_file_id_t *id,
+                          apr_pool_t *p);
+
+/* A file held for one read-modify-replace. */
+typedef struct aw_file_edit_t aw_file_edit_t;
+
+/* Called once, before waiting, when somebody else holds the lock; `timeout` is what will be
+ * waited at the most. */
+typedef void (*aw_file_wait_fn)(void *baton, const char *path, apr_interval_time_t timeout);
+
+/* Opens `path` for an edit: resolves symbolic links (the target is edited, the link stays), takes
+ * an exclusive lock that every other aw_file_open_edit of the same file waits for, for at most
+ * `timeout`, then APR_TIMEUP. The lock is on `<target>.lock` beside the file, because the file
+ * itself is replaced; it is kept by the kernel and so goes with a killed process. A lock file
+ * that is a symbolic link, or not a regular file, is refused.
+ * With `create` false a missing file is APR_ENOENT.
+ * `content` is the present content (borrowed from the edit; empty for a new file).
+ * The edit lives in `p` and is abandoned, unlocked and cleaned up when `p` is. `waiting` may be
+ * NULL. */
+apr_status_t aw_file_open_edit(aw_file_edit_t **edit, aw_span_t *content, const char *path,
+                               bool create, apr_interval_time_t timeout, aw_file_wait_fn waiting,
+                               void *baton, apr_pool_t *p);
+
+/* Replaces the file by the concatenation of `n` parts: written to a new file in the same folder
+ * (created exclusively, owner and mode of the old file, or 0640 for a new one), fsync, rename,
+ * fsync of the folder. Whatever fails, or wherever the process is killed, the old file is whole.
+ * Ends the edit either way. */
+apr_status_t aw_file_commit_edit(aw_file_edit_t *edit, const aw_span_t *parts, size_t n);
+
+/* Ends the edit without a change. */
+void aw_file_abandon_edit(aw_file_edit_t *edit);
+
+#endif

@@ -1,0 +1,53 @@
+/* One or more A1 files kept in memory and followed as they change.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AUTHWS_STORE_A1_STORE_H
+#define AUTHWS_STORE_A1_STORE_H
+
+#include <apr_time.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "store/a1_table.h"
+
+/* A store; shared by the threads of a process. */
+typedef struct aw_a1_store_t aw_a1_store_t;
+
+/* How often, at the most, the files are looked at for a change. */
+#define AW_A1_STORE_CHECK apr_time_from_msec(50)
+
+/* Loads `n` files (paths copied into `p`). All must be readable and right: otherwise the status,
+ * and *message (in `p`) as `FILE:LINE:COLUMN: what` or `FILE: what`. A file that others may read
+ * or write is loaded, with a warning to `log`. `log` is copied; its baton outlives `p`'s cleanup
+ * of the store. The store lives until `p` is cleared. `userhash` as in aw_a1_table_create. */
+apr_status_t aw_a1_store_open(aw_a1_store_t **store, const char **message, const char *const *paths,
+                              size_t n, unsigned userhash, const aw_log_t *log, apr_pool_t *p);
+
+/* Sets where messages go from now on; for after a fork. Not while other threads use the store. */
+void aw_a1_store_set_log(aw_a1_store_t *store, const aw_log_t *log);
+
+/* The hashes of one user: a copy, so that a reload cannot pull it away. The caller wipes it. */
+typedef struct aw_a1_entry_t {
+    char user[AW_A1_NAME_MAX + 1]; /* the name as it stands in the file, NUL-terminated */
+    size_t user_len;
+    unsigned present;
+    unsigned char hash[AW_HASH_MAX]; /* of the algorithm asked for, when present */
+} aw_a1_entry_t;
+
+/* Looks up a user. First looks whether a file has changed, if the last look is AW_A1_STORE_CHECK
+ * before `now` or longer ago: one thread reloads while others go on with what there was; a file
+ * that has gone, cannot be read or is broken leaves the last good version in force and is logged
+ * once for each version of it. `alg` AW_ALG_COUNT asks for the strongest that the user has; *alg is
+ * set to the one given. APR_SUCCESS; APR_NOTFOUND: no such user; APR_ENOTIMPL: the user has no
+ * value in *alg (entry->user and present are set). Any thread. */
+apr_status_t aw_a1_store_find(aw_a1_store_t *store, aw_span_t realm, aw_span_t user, aw_alg_e *alg,
+                              apr_time_t now, aw_a1_entry_t *entry);
+
+/* The same by userhash (hex digits of `alg`). APR_NOTFOUND also for malformed hex. */
+apr_status_t aw_a1_store_find_userhash(aw_a1_store_t *store, aw_span_t realm, aw_span_t hex,
+                                       aw_alg_e alg, apr_time_t now, aw_a1_entry_t *entry);
+
+/* Users in the version in force. */
+size_t aw_a1_store_users(aw_a1_store_t *store);
+
+#endif
