@@ -1,0 +1,27 @@
+/* Everything that libauthws offers to programs, in one include.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AUTHWS_H
+#define AUTHWS_H
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "base/keyed.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "shm/segment.h"
+#include "digest/algorithm.h"
+#include "digest/challenge.h"
+#include "digest/compute.h"
+#include "digest/credentials.h"
+#include "digest/nc_table.h"
+#include "digest/nonce.h"
+#include "digest/params.h"
+#include "digest/respond.h"
+#include "digest/verify.h"
+#include "store/a1.h"
+#include "store/a1_edit.h"
+#include "store/a1_store.h"
+#include "store/a1_table.h"
+
+#endif
