@@ -45,8 +45,9 @@ typedef void (*aw_file_wait_fn)(void *baton, const char *path, apr_interval_time
 /* Opens `path` for an edit: resolves symbolic links (the target is edited, the link stays), takes
  * an exclusive lock that every other aw_file_open_edit of the same file waits for, for at most
  * `timeout`, then APR_TIMEUP. The lock is on `<target>.lock` beside the file, because the file
- * itself is replaced; it is kept by the kernel and so goes with a killed process. A lock file
- * that is a symbolic link, or not a regular file, is refused.
+ * itself is replaced; it is kept by the kernel and so goes with a killed process. The lock file
+ * itself stays, empty. One that is a symbolic link (ELOOP) or not a regular file (APR_EEXIST) is
+ * refused.
  * With `create` false a missing file is APR_ENOENT.
  * `content` is the present content (borrowed from the edit; empty for a new file).
  * The edit lives in `p` and is abandoned, unlocked and cleaned up when `p` is. `waiting` may be
@@ -57,8 +58,10 @@ apr_status_t aw_file_open_edit(aw_file_edit_t **edit, aw_span_t *content, const 
 
 /* Replaces the file by the concatenation of `n` parts: written to a new file in the same folder
  * (created exclusively, owner and mode of the old file, or 0640 for a new one), fsync, rename,
- * fsync of the folder. Whatever fails, or wherever the process is killed, the old file is whole.
- * Ends the edit either way. */
+ * fsync of the folder; an access list (POSIX ACL) of the old file is kept too. Whatever fails, or
+ * wherever the process is killed, the old file is whole. APR_EAGAIN when a program that knows
+ * nothing of the lock has changed the file since it was opened: open it again. APR_EEXIST when
+ * something that is no plain file stands in the way of the new file. Ends the edit either way. */
 apr_status_t aw_file_commit_edit(aw_file_edit_t *edit, const aw_span_t *parts, size_t n);
 
 /* Ends the edit without a change. */
