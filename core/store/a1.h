@@ -75,4 +75,8 @@ aw_a1_line_e aw_a1_reader_next(aw_a1_reader_t *reader, aw_a1_line_t *line, aw_a1
 /* Whether `name` may stand as user or realm in an A1 file; if not, *error (column in name). */
 bool aw_a1_name_check(aw_span_t name, aw_text_error_t *error);
 
+/* The same for a user name, which also must not make its line a comment ("#") or look like the
+ * byte order mark of the file. */
+bool aw_a1_user_check(aw_span_t name, aw_text_error_t *error);
+
 #endif
