@@ -6,8 +6,6 @@
 
 #include "digest/credentials.h"
 
-#define AW_QOP_BIT(qop) (1u << (qop))
-
 /* One Digest challenge. All spans borrowed. */
 typedef struct aw_challenge_t {
     aw_span_t realm;

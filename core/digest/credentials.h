@@ -14,6 +14,9 @@ typedef enum aw_qop_e {
     AW_QOP_AUTH_INT
 } aw_qop_e;
 
+/* A set of them, as offered in a challenge. */
+#define AW_QOP_BIT(qop) (1u << (qop))
+
 /* "auth", "auth-int", or "" for AW_QOP_NONE; static. */
 const char *aw_qop_name(aw_qop_e qop);
 

@@ -65,6 +65,7 @@ typedef struct aw_digest_policy_t {
     unsigned qops; /* AW_QOP_BIT()s offered */
     bool userhash;
     apr_interval_time_t nonce_lifetime; /* > 0, at most AW_NONCE_LIFETIME_MAX */
+    apr_time_t not_before; /* nonces issued earlier are expired: the nc table's own beginning */
     const aw_keyring_t *keys;
     aw_nc_table_t *nc_table; /* NULL: no count is checked (a subrequest of a request that was) */
     aw_a1_lookup_fn lookup;

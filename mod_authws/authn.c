@@ -1,0 +1,164 @@
+/* Who is this? The hooks that authenticate a request and challenge a client.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "authn.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_request.h>
+
+#include "base/text.h"
+#include "body.h"
+#include "scheme.h"
+#include "state.h"
+
+/* The request as the client sent it: where a subrequest or internal redirect comes from. */
+static request_rec *initial_of(request_rec *r)
+{
+    while (r->main || r->prev) {
+        r = r->main ? r->main : r->prev;
+    }
+    return r;
+}
+
+static authws_request_t *state_of(request_rec *r)
+{
+    request_rec *initial = initial_of(r);
+    authws_request_t *state = ap_get_module_config(initial->request_config, &authws_module);
+
+    if (!state) {
+        state = apr_pcalloc(initial->pool, sizeof(*state));
+        state->initial = initial;
+        ap_set_module_config(initial->request_config, &authws_module, state);
+    }
+    return state;
+}
+
+authws_request_t *authws_request_find(request_rec *r)
+{
+    return ap_get_module_config(initial_of(r)->request_config, &authws_module);
+}
+
+/* Fills `check`; false, with the reason logged, when the location cannot be authenticated. */
+static bool check_init(authws_check_t *check, request_rec *r)
+{
+    memset(check, 0, sizeof(*check));
+    check->r = r;
+    check->dir = ap_get_module_config(r->per_dir_config, &authws_module);
+    check->server = ap_get_module_config(r->server->module_config, &authws_module);
+    check->state = state_of(r);
+    check->proxy = r->proxyreq == PROXYREQ_PROXY;
+    check->realm = ap_auth_name(r);
+    check->now = check->state->initial->request_time;
+    if (!check->realm) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      AWLOGNO(2010) "AuthType AuthWS needs an AuthName: %s", r->uri);
+        return false;
+    }
+    if (!check->dir->store) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      AWLOGNO(2011) "AuthType AuthWS needs an AuthWSUserFile: %s", r->uri);
+        return false;
+    }
+    return true;
+}
+
+/* The challenges of every scheme, in the order configured, one field line each. */
+static void challenge(authws_check_t *check)
+{
+    const char *header = check->proxy ? "Proxy-Authenticate" : "WWW-Authenticate";
+    const authws_schemes_t *schemes = authws_dir_schemes(check->dir);
+    apr_table_t *headers = check->r->err_headers_out;
+
+    apr_table_unset(headers, header);
+    apr_table_unset(headers, check->proxy ? "Proxy-Authentication-Info" : "Authentication-Info");
+    for (size_t i = 0; i < schemes->count; i++) {
+        schemes->list[i]->ask(check, headers, header);
+    }
+}
+
+/* The configured scheme that the credentials in `field` are for, or NULL. */
+static const authws_scheme_t *scheme_of(const authws_check_t *check)
+{
+    const authws_schemes_t *schemes = authws_dir_schemes(check->dir);
+    const char *end = check->field;
+
+    while (aw_is_tchar((unsigned char)*end)) {
+        end++;
+    }
+    for (size_t i = 0; i < schemes->count; i++) {
+        const aw_span_t sent = {check->field, (size_t)(end - check->field)};
+
+        if (aw_span_equal_nocase(sent, aw_span(schemes->list[i]->challenge))) {
+            return schemes->list[i];
+        }
+    }
+    return NULL;
+}
+
+static int authenticate(authws_check_t *check, const authws_scheme_t **used)
+{
+    request_rec *r = check->r;
+    const authws_scheme_t *scheme;
+    int status;
+
+    check->field =
+        apr_table_get(r->headers_in, check->proxy ? "Proxy-Authorization" : "Authorization");
+    if (!check->field) {
+        check->result = "no credentials";
+        return HTTP_UNAUTHORIZED;
+    }
+    scheme = scheme_of(check);
+    if (!scheme) {
+        check->result = "other scheme";
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      AWLOGNO(2012) "the client used a scheme that realm \"%s\" does not accept",
+                      check->realm);
+        return HTTP_UNAUTHORIZED;
+    }
+    *used = scheme;
+    status = scheme->verify(check);
+    if (status == OK) {
+        r->ap_auth_type = (char *)scheme->name;
+        apr_table_setn(r->subprocess_env, "AUTHWS_REALM", check->realm);
+    }
+    return status;
+}
+
+int authws_authn_check(request_rec *r)
+{
+    const char *type = ap_auth_type(r);
+    const authws_scheme_t *scheme = NULL;
+    authws_check_t check;
+    int status;
+
+    if (!type || ap_cstr_casecmp(type, "AuthWS")) {
+        return DECLINED;
+    }
+    if (!check_init(&check, r)) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    status = authenticate(&check, &scheme);
+    if (scheme) {
+        apr_table_setn(r->notes, "authws-scheme", scheme->name);
+    }
+    apr_table_setn(r->notes, "authws-result", check.result);
+    if (status == HTTP_UNAUTHORIZED) {
+        challenge(&check);
+    }
+    return status;
+}
+
+int authws_authn_note_failure(request_rec *r, const char *auth_type)
+{
+    authws_check_t check;
+
+    if (ap_cstr_casecmp(auth_type, "AuthWS")) {
+        return DECLINED;
+    }
+    if (!check_init(&check, r)) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    challenge(&check);
+    return OK;
+}

@@ -1,0 +1,91 @@
+/* The module's configuration records: creating, merging, and the defaults.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "config.h"
+
+#include "scheme.h"
+
+void *authws_dir_create(apr_pool_t *p, char *path)
+{
+    authws_dir_t *dir = apr_pcalloc(p, sizeof(*dir));
+
+    (void)path;
+    dir->userhash = AUTHWS_UNSET;
+    dir->next_nonce = AUTHWS_UNSET;
+    dir->body_limit = AUTHWS_UNSET;
+    return dir;
+}
+
+/* Runs for every request that more than one section applies to: a copy and a few choices. */
+void *authws_dir_merge(apr_pool_t *p, void *outer_v, void *inner_v)
+{
+    const authws_dir_t *outer = outer_v;
+    const authws_dir_t *inner = inner_v;
+    authws_dir_t *dir = apr_palloc(p, sizeof(*dir));
+
+    dir->schemes = inner->schemes ? inner->schemes : outer->schemes;
+    dir->store = inner->store ? inner->store : outer->store;
+    dir->algorithms = inner->algorithms ? inner->algorithms : outer->algorithms;
+    dir->qops = inner->qops ? inner->qops : outer->qops;
+    dir->userhash = inner->userhash != AUTHWS_UNSET ? inner->userhash : outer->userhash;
+    dir->domain = inner->domain ? inner->domain : outer->domain;
+    dir->nonce_lifetime = inner->nonce_lifetime ? inner->nonce_lifetime : outer->nonce_lifetime;
+    dir->next_nonce = inner->next_nonce != AUTHWS_UNSET ? inner->next_nonce : outer->next_nonce;
+    dir->body_limit = inner->body_limit != AUTHWS_UNSET ? inner->body_limit : outer->body_limit;
+    return dir;
+}
+
+void *authws_server_create(apr_pool_t *p, server_rec *s)
+{
+    (void)s;
+    return apr_pcalloc(p, sizeof(authws_server_t));
+}
+
+void *authws_server_merge(apr_pool_t *p, void *outer_v, void *inner_v)
+{
+    const authws_server_t *outer = outer_v;
+    const authws_server_t *inner = inner_v;
+    authws_server_t *server = apr_pcalloc(p, sizeof(*server));
+
+    server->secret_file = inner->secret_file ? inner->secret_file : outer->secret_file;
+    server->shared_memory = inner->shared_memory ? inner->shared_memory : outer->shared_memory;
+    return server;
+}
+
+const authws_schemes_t *authws_dir_schemes(const authws_dir_t *dir)
+{
+    return dir->schemes ? dir->schemes : &authws_schemes_default;
+}
+
+const authws_algorithms_t *authws_dir_algorithms(const authws_dir_t *dir)
+{
+    static const authws_algorithms_t fallback = {2, {{AW_ALG_SHA256, false}, {AW_ALG_MD5, false}}};
+
+    return dir->algorithms ? dir->algorithms : &fallback;
+}
+
+unsigned authws_dir_qops(const authws_dir_t *dir)
+{
+    return dir->qops ? dir->qops : AW_QOP_BIT(AW_QOP_AUTH);
+}
+
+bool authws_dir_userhash(const authws_dir_t *dir)
+{
+    return dir->userhash == 1;
+}
+
+apr_interval_time_t authws_dir_nonce_lifetime(const authws_dir_t *dir)
+{
+    return dir->nonce_lifetime ? dir->nonce_lifetime : apr_time_from_sec(60);
+}
+
+authws_nextnonce_e authws_dir_next_nonce(const authws_dir_t *dir)
+{
+    return dir->next_nonce == AUTHWS_UNSET ? AUTHWS_NEXTNONCE_HALF
+                                           : (authws_nextnonce_e)dir->next_nonce;
+}
+
+apr_off_t authws_dir_body_limit(const authws_dir_t *dir)
+{
+    return dir->body_limit == AUTHWS_UNSET ? 1024 * 1024 : dir->body_limit;
+}

@@ -1,0 +1,284 @@
+/* The directives: one table, one setter each, and a clear word about every mistake.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "config.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "base/text.h"
+#include "domain.h"
+#include "scheme.h"
+#include "state.h"
+#include "stores.h"
+
+/* The word that is wrong, fit for a message on one line. */
+static const char *quoted(apr_pool_t *p, const char *word)
+{
+    const size_t room = 4 * 64 + 4;
+    const size_t len = strlen(word);
+
+    return aw_text_escape(apr_palloc(p, room), room, (aw_span_t){word, len < 64 ? len : 64});
+}
+
+/* Times as httpd writes them (h, mi, s, ms), and "m" for minutes. */
+static const char *parse_time(apr_interval_time_t *out, cmd_parms *cmd, const char *word,
+                              apr_interval_time_t min, apr_interval_time_t max, const char *range)
+{
+    const char *text = word;
+    const size_t len = strlen(word);
+    apr_interval_time_t value;
+
+    if (len > 1 && (word[len - 1] == 'm' || word[len - 1] == 'M')) {
+        text =
+            apr_pstrcat(cmd->temp_pool, apr_pstrmemdup(cmd->temp_pool, word, len - 1), "mi", NULL);
+    }
+    if (!apr_isdigit(word[0]) || ap_timeout_parameter_parse(text, &value, "s") != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool,
+                            "%s: \"%s\" is not a time; write a number with ms, s, m (or mi) or h, "
+                            "a plain number is seconds",
+                            cmd->cmd->name, quoted(cmd->pool, word));
+    }
+    if (value < min || value > max) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is out of range; allowed is %s", cmd->cmd->name,
+                            quoted(cmd->pool, word), range);
+    }
+    *out = value;
+    return NULL;
+}
+
+/* Sizes: bytes, or with K, M or G. */
+static const char *parse_size(apr_off_t *out, cmd_parms *cmd, const char *word, apr_off_t min,
+                              apr_off_t max, const char *range)
+{
+    char *end;
+    apr_off_t value;
+    int shift = 0;
+    const bool number = apr_isdigit(word[0]) && apr_strtoff(&value, word, &end, 10) == APR_SUCCESS;
+
+    if (number && *end != '\0') {
+        static const char suffixes[] = "kmg";
+        const char *suffix = strchr(suffixes, apr_tolower(*end));
+
+        shift = suffix ? 10 * (int)(suffix - suffixes + 1) : -1;
+    }
+    if (!number || shift < 0 || (shift > 0 && end[1] != '\0')) {
+        return apr_psprintf(cmd->pool,
+                            "%s: \"%s\" is not a size; write a number of bytes, or one with K, M "
+                            "or G",
+                            cmd->cmd->name, quoted(cmd->pool, word));
+    }
+    if (value > (max >> shift) || (value << shift) < min) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is out of range; allowed is %s", cmd->cmd->name,
+                            quoted(cmd->pool, word), range);
+    }
+    *out = value << shift;
+    return NULL;
+}
+
+static const char *nothing_given(cmd_parms *cmd, const char *allowed)
+{
+    return apr_psprintf(cmd->pool, "%s: nothing is given; write %s", cmd->cmd->name, allowed);
+}
+
+static const char *set_scheme(cmd_parms *cmd, void *config, int argc, char *const argv[])
+{
+    authws_dir_t *dir = config;
+    authws_schemes_t *schemes =
+        apr_pcalloc(cmd->pool, sizeof(*schemes) + (size_t)argc * sizeof(schemes->list[0]));
+
+    if (argc == 0) {
+        return nothing_given(cmd, authws_scheme_names(cmd->pool));
+    }
+    for (int i = 0; i < argc; i++) {
+        const authws_scheme_t *scheme = authws_scheme_find(argv[i]);
+
+        if (!scheme) {
+            return apr_psprintf(cmd->pool, "%s: \"%s\" is not a scheme; allowed are %s",
+                                cmd->cmd->name, quoted(cmd->pool, argv[i]),
+                                authws_scheme_names(cmd->pool));
+        }
+        for (size_t k = 0; k < schemes->count; k++) {
+            if (schemes->list[k] == scheme) {
+                return apr_psprintf(cmd->pool, "%s: %s is given twice", cmd->cmd->name,
+                                    scheme->name);
+            }
+        }
+        schemes->list[schemes->count++] = scheme;
+    }
+    dir->schemes = schemes;
+    return NULL;
+}
+
+static const char *set_user_file(cmd_parms *cmd, void *config, int argc, char *const argv[])
+{
+    authws_dir_t *dir = config;
+    const char **paths = apr_palloc(cmd->pool, ((size_t)argc + 1) * sizeof(*paths));
+    const char *message = NULL;
+
+    if (argc == 0) {
+        return nothing_given(cmd, "one or more A1 files");
+    }
+    for (int i = 0; i < argc; i++) {
+        paths[i] = ap_server_root_relative(cmd->pool, argv[i]);
+        if (!paths[i]) {
+            return apr_psprintf(cmd->pool, "%s: \"%s\" is not a path", cmd->cmd->name,
+                                quoted(cmd->pool, argv[i]));
+        }
+    }
+    dir->store = authws_stores_get(&message, paths, (size_t)argc, cmd->pool);
+    return dir->store ? NULL : apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, message);
+}
+
+static const char *set_algorithm(cmd_parms *cmd, void *config, int argc, char *const argv[])
+{
+    authws_dir_t *dir = config;
+    const char *error;
+    const authws_algorithms_t *algorithms;
+
+    if (argc == 0) {
+        return nothing_given(cmd, "the algorithms to offer, strongest first");
+    }
+    algorithms = authws_algorithms_parse(&error, cmd->pool, argc, argv);
+    if (!algorithms) {
+        return apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, error);
+    }
+    dir->algorithms = algorithms;
+    return NULL;
+}
+
+static const char *set_qop(cmd_parms *cmd, void *config, int argc, char *const argv[])
+{
+    authws_dir_t *dir = config;
+    unsigned qops = 0;
+
+    if (argc == 0) {
+        return nothing_given(cmd, "auth, auth-int or both");
+    }
+    for (int i = 0; i < argc; i++) {
+        if (!ap_cstr_casecmp(argv[i], "auth")) {
+            qops |= AW_QOP_BIT(AW_QOP_AUTH);
+        } else if (!ap_cstr_casecmp(argv[i], "auth-int")) {
+            qops |= AW_QOP_BIT(AW_QOP_AUTH_INT);
+        } else {
+            return apr_psprintf(cmd->pool, "%s: \"%s\" is not a qop; allowed are auth, auth-int",
+                                cmd->cmd->name, quoted(cmd->pool, argv[i]));
+        }
+    }
+    dir->qops = qops;
+    return NULL;
+}
+
+static const char *set_userhash(cmd_parms *cmd, void *config, int on)
+{
+    (void)cmd;
+    ((authws_dir_t *)config)->userhash = on;
+    return NULL;
+}
+
+static const char *set_domain(cmd_parms *cmd, void *config, int argc, char *const argv[])
+{
+    authws_dir_t *dir = config;
+    const char *error;
+    const authws_domain_t *domain;
+
+    if (argc == 0) {
+        return nothing_given(cmd, "paths, absolute URIs or authorities");
+    }
+    domain = authws_domain_parse(&error, cmd->pool, argc, argv);
+    if (!domain) {
+        return apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, error);
+    }
+    dir->domain = domain;
+    return NULL;
+}
+
+static const char *set_nonce_lifetime(cmd_parms *cmd, void *config, const char *word)
+{
+    return parse_time(&((authws_dir_t *)config)->nonce_lifetime, cmd, word, apr_time_from_sec(1),
+                      AW_NONCE_LIFETIME_MAX, "1s to 24h");
+}
+
+static const char *set_next_nonce(cmd_parms *cmd, void *config, const char *word)
+{
+    static const char *const words[] = {
+        [AUTHWS_NEXTNONCE_HALF] = "half",
+        [AUTHWS_NEXTNONCE_ALWAYS] = "always",
+        [AUTHWS_NEXTNONCE_OFF] = "off",
+    };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (!ap_cstr_casecmp(word, words[i])) {
+            ((authws_dir_t *)config)->next_nonce = (int)i;
+            return NULL;
+        }
+    }
+    return apr_psprintf(cmd->pool, "%s: \"%s\" is not known; allowed are half, always, off",
+                        cmd->cmd->name, quoted(cmd->pool, word));
+}
+
+static const char *set_body_limit(cmd_parms *cmd, void *config, const char *word)
+{
+    return parse_size(&((authws_dir_t *)config)->body_limit, cmd, word, 0,
+                      (apr_off_t)1024 * 1024 * 1024, "0 to 1G");
+}
+
+static const char *set_secret_file(cmd_parms *cmd, void *config, const char *word)
+{
+    authws_server_t *server = ap_get_module_config(cmd->server->module_config, &authws_module);
+    const char *error = ap_check_cmd_context(cmd, NOT_IN_DIR_LOC_FILE);
+
+    (void)config;
+    if (error) {
+        return error;
+    }
+    server->secret_file = ap_server_root_relative(cmd->pool, word);
+    if (!server->secret_file) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is not a path", cmd->cmd->name,
+                            quoted(cmd->pool, word));
+    }
+    error = authws_secret_check(server->secret_file, cmd->pool);
+    return error ? apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, error) : NULL;
+}
+
+static const char *set_shared_memory(cmd_parms *cmd, void *config, const char *word)
+{
+    authws_server_t *server = ap_get_module_config(cmd->server->module_config, &authws_module);
+    const char *error = ap_check_cmd_context(cmd, NOT_IN_DIR_LOC_FILE);
+    apr_off_t size;
+
+    (void)config;
+    if (!error) {
+        error = parse_size(&size, cmd, word, 64 * 1024, (apr_off_t)64 * 1024 * 1024 * 1024,
+                           "64K to 64G");
+    }
+    if (error) {
+        return error;
+    }
+    server->shared_memory = (apr_size_t)size;
+    return NULL;
+}
+
+const command_rec authws_commands[] = {
+    AP_INIT_TAKE_ARGV("AuthWSScheme", set_scheme, NULL, OR_AUTHCFG,
+                      "the schemes to accept, in the order of their challenges: Digest, Basic"),
+    AP_INIT_TAKE_ARGV("AuthWSUserFile", set_user_file, NULL, OR_AUTHCFG,
+                      "one or more A1 files: user:realm:value, see authws-htdigest(1)"),
+    AP_INIT_TAKE_ARGV("AuthWSAlgorithm", set_algorithm, NULL, OR_AUTHCFG,
+                      "the Digest algorithms to offer, strongest first"),
+    AP_INIT_TAKE_ARGV("AuthWSQop", set_qop, NULL, OR_AUTHCFG, "auth, auth-int or both"),
+    AP_INIT_FLAG("AuthWSUserhash", set_userhash, NULL, OR_AUTHCFG,
+                 "On offers RFC 7616 user name hashing"),
+    AP_INIT_TAKE_ARGV("AuthWSDomain", set_domain, NULL, OR_AUTHCFG,
+                      "the protection space: paths, absolute URIs, authorities"),
+    AP_INIT_TAKE1("AuthWSNonceLifetime", set_nonce_lifetime, NULL, OR_AUTHCFG,
+                  "how long a nonce is good, 1s to 24h"),
+    AP_INIT_TAKE1("AuthWSNextNonce", set_next_nonce, NULL, OR_AUTHCFG, "half, always or off"),
+    AP_INIT_TAKE1("AuthWSBodyLimit", set_body_limit, NULL, OR_AUTHCFG,
+                  "largest request body that auth-int checks; above: 413"),
+    AP_INIT_TAKE1("AuthWSSecretFile", set_secret_file, NULL, RSRC_CONF,
+                  "file whose content is the nonce key's secret, the same on every node"),
+    AP_INIT_TAKE1("AuthWSSharedMemory", set_shared_memory, NULL, RSRC_CONF,
+                  "size of the shared memory segment, of the whole server"),
+    {NULL},
+};

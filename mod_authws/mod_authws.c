@@ -1,0 +1,51 @@
+/* mod_authws: the module record and the order of its hooks.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "module.h"
+
+#include <http_protocol.h>
+#include <http_request.h>
+#include <mod_auth.h>
+
+#include "authn.h"
+#include "body.h"
+#include "config.h"
+#include "provider.h"
+#include "state.h"
+#include "stores.h"
+
+static apr_status_t algorithms_term(void *unused)
+{
+    (void)unused;
+    aw_algorithms_term();
+    return APR_SUCCESS;
+}
+
+static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    (void)plog;
+    (void)ptemp;
+    if (aw_algorithms_init() != APR_SUCCESS) {
+        ap_log_perror(APLOG_MARK, APLOG_CRIT, 0, pconf,
+                      AWLOGNO(2000) "OpenSSL offers none of the Digest algorithms");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    apr_pool_cleanup_register(pconf, NULL, algorithms_term, apr_pool_cleanup_null);
+    return authws_stores_init(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(authws_state_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_authn(authws_authn_check, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_note_auth_failure(authws_authn_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_insert_filter(authws_body_insert, NULL, NULL, APR_HOOK_MIDDLE);
+    authws_body_register();
+    authws_provider_register(p);
+}
+
+module AP_MODULE_DECLARE_DATA authws_module = {
+    STANDARD20_MODULE_STUFF, authws_dir_create, authws_dir_merge, authws_server_create,
+    authws_server_merge,     authws_commands,   register_hooks,   0,
+};

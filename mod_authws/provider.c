@@ -1,0 +1,77 @@
+/* The authn provider "authws": the A1 files for mod_auth_basic, mod_auth_form and mod_auth_digest.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "provider.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_request.h>
+#include <mod_auth.h>
+
+#include "scheme.h"
+
+/* The directory's settings; NULL, with the reason logged, without an A1 file. */
+static const authws_dir_t *dir_of(request_rec *r)
+{
+    const authws_dir_t *dir = ap_get_module_config(r->per_dir_config, &authws_module);
+
+    if (!dir->store) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      AWLOGNO(2050) "the authn provider authws needs an AuthWSUserFile: %s",
+                      r->uri);
+        return NULL;
+    }
+    return dir;
+}
+
+static authn_status check_password(request_rec *r, const char *user, const char *password)
+{
+    const authws_dir_t *dir = dir_of(r);
+    const char *realm = ap_auth_name(r);
+
+    if (!dir || !realm) {
+        return AUTH_GENERAL_ERROR;
+    }
+    switch (authws_password_check(dir, aw_span(realm), aw_span(user), aw_span(password),
+                                  r->request_time, NULL)) {
+    case AUTHWS_PASSWORD_RIGHT:
+        return AUTH_GRANTED;
+    case AUTHWS_PASSWORD_WRONG:
+        return AUTH_DENIED;
+    case AUTHWS_PASSWORD_UNKNOWN:
+        return AUTH_USER_NOT_FOUND;
+    case AUTHWS_PASSWORD_ERROR:
+        break;
+    }
+    return AUTH_GENERAL_ERROR;
+}
+
+/* The MD5 value in hex, which is what mod_auth_digest understands. */
+static authn_status get_realm_hash(request_rec *r, const char *user, const char *realm,
+                                   char **rethash)
+{
+    const authws_dir_t *dir = dir_of(r);
+    aw_alg_e alg = AW_ALG_MD5;
+    aw_a1_entry_t entry;
+    apr_status_t rv;
+
+    if (!dir) {
+        return AUTH_GENERAL_ERROR;
+    }
+    rv = aw_a1_store_find(dir->store, aw_span(realm), aw_span(user), &alg, r->request_time, &entry);
+    if (rv != APR_SUCCESS) {
+        return rv == APR_NOTFOUND || rv == APR_ENOTIMPL ? AUTH_USER_NOT_FOUND : AUTH_GENERAL_ERROR;
+    }
+    *rethash = apr_pcalloc(r->pool, 2 * aw_alg_size(alg) + 1);
+    aw_hex_encode(*rethash, entry.hash, aw_alg_size(alg));
+    aw_wipe(entry.hash, sizeof(entry.hash));
+    return AUTH_USER_FOUND;
+}
+
+static const authn_provider provider = {check_password, get_realm_hash};
+
+void authws_provider_register(apr_pool_t *p)
+{
+    ap_register_auth_provider(p, AUTHN_PROVIDER_GROUP, "authws", AUTHN_PROVIDER_VERSION, &provider,
+                              AP_AUTH_INTERNAL_PER_CONF);
+}

@@ -1,0 +1,76 @@
+/* The schemes that answer "who is this?": one vtable, a file for each.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef MOD_AUTHWS_SCHEME_H
+#define MOD_AUTHWS_SCHEME_H
+
+#include "config.h"
+
+struct authws_body_t;
+
+/* What the module knows about one request as the client sent it. Subrequests and internal
+ * redirects share the one of the request that they come from. */
+typedef struct authws_request_t {
+    request_rec *initial;       /* the request as it came from the client */
+    struct authws_body_t *body; /* its body, when auth-int has read it; see body.h */
+    /* The count that a verification of this request took: a subrequest under another
+     * configuration verifies again, but must not find its own count used. */
+    bool nc_taken;
+    uint64_t nonce_id;
+    uint32_t nc;
+} authws_request_t;
+
+/* What is known of `r`'s initial request, or NULL when nothing has been checked yet. */
+authws_request_t *authws_request_find(request_rec *r);
+
+/* One check of one request under one configuration; lives on the stack of the hook. */
+typedef struct authws_check_t {
+    request_rec *r;
+    const authws_dir_t *dir;
+    const authws_server_t *server;
+    authws_request_t *state;
+    const char *realm;
+    const char *field; /* value of Authorization or Proxy-Authorization; NULL: none */
+    bool proxy;
+    apr_time_t now;
+    /* Set by a scheme: */
+    const char *result; /* a word or two for the log format %{authws-result}n; static */
+    bool stale;
+} authws_check_t;
+
+/* A scheme. All functions may run in any thread. */
+typedef struct authws_scheme_t {
+    const char *name;      /* as in AuthWSScheme, and as AUTH_TYPE */
+    const char *challenge; /* the scheme that stands in a field: its credentials come here */
+    /* Checks the credentials in check->field, which are of this scheme. OK with r->user set; or
+     * HTTP_UNAUTHORIZED: ask again; or another HTTP status. */
+    int (*verify)(authws_check_t *check);
+    /* Adds this scheme's challenges to `table` under `header`. */
+    void (*ask)(authws_check_t *check, apr_table_t *table, const char *header);
+} authws_scheme_t;
+
+extern const authws_scheme_t authws_scheme_digest;
+extern const authws_scheme_t authws_scheme_basic;
+
+/* Digest alone. */
+extern const authws_schemes_t authws_schemes_default;
+
+/* Finds a scheme by its AuthWSScheme name, ignoring case; NULL when there is none. */
+const authws_scheme_t *authws_scheme_find(const char *name);
+
+/* The names of all, for messages: "Digest, Basic". */
+const char *authws_scheme_names(apr_pool_t *p);
+
+/* Checks a user name and password against the directory's A1 files, strongest value first, in
+ * constant time; the same work is done for a user that is not there. *alg (may be NULL) is the
+ * algorithm it was checked with. */
+typedef enum authws_password_e {
+    AUTHWS_PASSWORD_RIGHT,
+    AUTHWS_PASSWORD_WRONG,
+    AUTHWS_PASSWORD_UNKNOWN, /* for the log alone */
+    AUTHWS_PASSWORD_ERROR
+} authws_password_e;
+authws_password_e authws_password_check(const authws_dir_t *dir, aw_span_t realm, aw_span_t user,
+                                        aw_span_t password, apr_time_t now, aw_alg_e *alg);
+
+#endif

@@ -1,0 +1,72 @@
+/* Basic (RFC 7617) against the same A1 files.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <apr_strings.h>
+
+#include "digest/params.h"
+#include "scheme.h"
+
+static int verify(authws_check_t *check)
+{
+    static const char *const results[] = {
+        [AUTHWS_PASSWORD_RIGHT] = "ok",
+        [AUTHWS_PASSWORD_WRONG] = "wrong password",
+        [AUTHWS_PASSWORD_UNKNOWN] = "unknown user",
+        [AUTHWS_PASSWORD_ERROR] = "error",
+    };
+    request_rec *r = check->r;
+    const aw_span_t field = aw_span(check->field);
+    char *clear = apr_palloc(r->pool, field.len);
+    aw_span_t user = {NULL, 0}, password = {NULL, 0};
+    const char *why = NULL;
+    authws_password_e outcome;
+    aw_alg_e alg;
+    int status = HTTP_UNAUTHORIZED;
+
+    if (aw_basic_parse(&user, &password, &why, field, clear) != AW_CREDENTIALS_OK) {
+        check->result = "malformed";
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, AWLOGNO(2030) "Basic: realm \"%s\": %s: %s",
+                      check->realm, why, r->uri);
+        aw_wipe(clear, field.len);
+        return HTTP_BAD_REQUEST;
+    }
+    outcome =
+        authws_password_check(check->dir, aw_span(check->realm), user, password, check->now, &alg);
+    check->result = results[outcome];
+    if (outcome == AUTHWS_PASSWORD_RIGHT) {
+        r->user = apr_pstrmemdup(r->pool, user.ptr, user.len);
+        apr_table_setn(r->subprocess_env, "AUTHWS_ALGORITHM", aw_alg_name(alg));
+        status = OK;
+    } else {
+        ap_log_rerror(APLOG_MARK, outcome == AUTHWS_PASSWORD_ERROR ? APLOG_ERR : APLOG_INFO, 0, r,
+                      AWLOGNO(2031) "Basic: user \"%.*s\", realm \"%s\": %s: %s", (int)user.len,
+                      user.ptr, check->realm, check->result, r->uri);
+        if (outcome == AUTHWS_PASSWORD_ERROR) {
+            status = HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    aw_wipe(clear, field.len);
+    return status;
+}
+
+static void ask(authws_check_t *check, apr_table_t *table, const char *header)
+{
+    static const char head[] = "Basic realm=";
+    static const char tail[] = ", charset=\"UTF-8\"";
+    const aw_span_t realm = aw_span(check->realm);
+    char *value = apr_palloc(check->r->pool, sizeof(head) + 2 * realm.len + 2 + sizeof(tail));
+    char *at = value;
+
+    memcpy(at, head, sizeof(head) - 1);
+    at += sizeof(head) - 1;
+    at += aw_param_quote(at, realm);
+    memcpy(at, tail, sizeof(tail));
+    apr_table_addn(table, header, value);
+}
+
+const authws_scheme_t authws_scheme_basic = {
+    .name = "Basic",
+    .challenge = "Basic",
+    .verify = verify,
+    .ask = ask,
+};

@@ -1,0 +1,250 @@
+/* What all child processes and generations share: the nonce keys and the shared-memory segment.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Both outlive a graceful restart: a struct in the process pool, found again by name, holds the
+ * secret and where the segment is mapped. The module's code may be unloaded and loaded again in
+ * between, so that struct holds no pointer to code, and its version is checked.
+ */
+#include "state.h"
+
+#include <apr_strings.h>
+#include <openssl/rand.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "shm/segment.h"
+
+#define RETAINED_KEY     "mod_authws:retained"
+#define RETAINED_VERSION 1
+
+#define SECRET_MIN 16
+#define SECRET_MAX (64 * 1024)
+
+#define SEGMENT_DEFAULT (8 * 1024 * 1024)
+
+typedef struct retained_t {
+    unsigned version;
+    unsigned char secret[32];
+    void *segment;
+    size_t segment_size; /* mapped */
+    size_t asked;        /* what AuthWSSharedMemory was when it was mapped */
+} retained_t;
+
+/* Written in the parent before any child is forked; read-only afterwards. */
+static aw_nc_table_t nc_table;
+static apr_time_t created;
+
+/* A secret file's content without its final line ends: the same secret, however it was copied. */
+static apr_status_t read_secret(aw_span_t *secret, const char *path, apr_pool_t *p)
+{
+    aw_file_id_t id;
+    apr_status_t rv = aw_file_read(path, SECRET_MAX, secret, &id, p);
+
+    if (rv == APR_SUCCESS) {
+        while (secret->len > 0 &&
+               (secret->ptr[secret->len - 1] == '\n' || secret->ptr[secret->len - 1] == '\r')) {
+            secret->len--;
+        }
+    }
+    return rv;
+}
+
+const char *authws_secret_check(const char *path, apr_pool_t *p)
+{
+    aw_file_id_t id;
+    mode_t mode = 0;
+    aw_span_t secret = {NULL, 0};
+    char shown[512];
+    char why[128];
+    apr_status_t rv = aw_file_identify(path, &id, &mode);
+
+    aw_text_escape(shown, sizeof(shown), aw_span(path));
+    if (rv == APR_SUCCESS) {
+        rv = read_secret(&secret, path, p);
+    }
+    if (rv != APR_SUCCESS) {
+        return apr_psprintf(p, "%s: %s", shown, apr_strerror(rv, why, sizeof(why)));
+    }
+    const size_t len = secret.len;
+    aw_wipe((char *)secret.ptr, len);
+    if (len < SECRET_MIN) {
+        return apr_psprintf(p, "%s: holds %" APR_SIZE_T_FMT " bytes; a secret has at least %d",
+                            shown, len, SECRET_MIN);
+    }
+    if (mode & (S_IRWXO | S_IWGRP)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, ap_server_conf,
+                     AWLOGNO(2001) "AuthWSSecretFile %s may be read by everybody, or written by "
+                                   "more than its owner: whoever has the secret can make nonces",
+                     shown);
+    }
+    return NULL;
+}
+
+static retained_t *retained_get(server_rec *s)
+{
+    void *found = NULL;
+    retained_t *retained;
+
+    apr_pool_userdata_get(&found, RETAINED_KEY, s->process->pool);
+    retained = found;
+    if (retained && retained->version == RETAINED_VERSION) {
+        return retained;
+    }
+    retained = apr_pcalloc(s->process->pool, sizeof(*retained));
+    retained->version = RETAINED_VERSION;
+    if (RAND_bytes(retained->secret, sizeof(retained->secret)) != 1) {
+        return NULL;
+    }
+    apr_pool_userdata_setn(retained, RETAINED_KEY, NULL, s->process->pool);
+    return retained;
+}
+
+/* The largest AuthWSSharedMemory of all virtual hosts: there is one segment. */
+static size_t segment_asked(server_rec *s)
+{
+    size_t asked = 0;
+
+    for (; s; s = s->next) {
+        const authws_server_t *server = ap_get_module_config(s->module_config, &authws_module);
+
+        if (server->shared_memory > asked) {
+            asked = server->shared_memory;
+        }
+    }
+    return asked ? asked : SEGMENT_DEFAULT;
+}
+
+static apr_status_t segment_setup(retained_t *retained, server_rec *s)
+{
+    const size_t asked = segment_asked(s);
+    const aw_segment_table_t tables[] = {{AW_TABLE_NC, AW_NC_TABLE_VERSION, asked}};
+    const char *why = NULL;
+    aw_segment_t *segment = NULL;
+    size_t size = 0;
+    apr_status_t rv;
+
+    if (retained->segment) {
+        rv = aw_segment_attach(&segment, &why, retained->segment, retained->segment_size);
+        if (rv == APR_SUCCESS &&
+            !aw_segment_find(segment, AW_TABLE_NC, AW_NC_TABLE_VERSION, NULL)) {
+            rv = APR_EGENERAL;
+            why = "its nonce table has another layout";
+        }
+        if (rv != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                         AWLOGNO(2002) "the shared memory of the generation before is not used: "
+                                       "%s; clients will be challenged once more",
+                         why);
+            retained->segment = NULL;
+        } else if (asked != retained->asked) {
+            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                         AWLOGNO(2003) "AuthWSSharedMemory takes effect when the server is "
+                                       "stopped and started: the windows in use live on");
+        }
+    }
+    if (!retained->segment) {
+        rv = aw_segment_create(&segment, tables, 1, apr_time_now());
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        retained->segment = segment;
+        retained->segment_size = aw_segment_size(segment);
+        retained->asked = asked;
+    }
+    created = aw_segment_created(segment);
+    void *memory = aw_segment_find(segment, AW_TABLE_NC, AW_NC_TABLE_VERSION, &size);
+    return aw_nc_table_init(&nc_table, memory, size);
+}
+
+/* The key ring of one server: from its secret file, else from the process's own secret. */
+static apr_status_t keys_setup(authws_server_t *server, const retained_t *retained,
+                               apr_pool_t *pconf, apr_pool_t *ptemp)
+{
+    aw_keyring_t *ring = apr_pcalloc(pconf, sizeof(*ring));
+    aw_span_t secret = {(const char *)retained->secret, sizeof(retained->secret)};
+    apr_status_t rv = APR_SUCCESS;
+
+    if (server->secret_file) {
+        rv = read_secret(&secret, server->secret_file, ptemp);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = aw_keyring_derive(ring, secret.ptr, secret.len);
+    }
+    if (server->secret_file && secret.len > 0) {
+        aw_wipe((char *)secret.ptr, secret.len);
+    }
+    server->keys = ring;
+    return rv;
+}
+
+int authws_state_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                             server_rec *main_server)
+{
+    retained_t *retained = retained_get(main_server);
+    apr_status_t rv;
+
+    (void)plog;
+    if (!retained) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main_server,
+                     AWLOGNO(2004) "OpenSSL has no random bytes for the nonce key");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    rv = segment_setup(retained, main_server);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, main_server,
+                     AWLOGNO(2005) "the shared memory segment cannot be made");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    for (server_rec *s = main_server; s; s = s->next) {
+        authws_server_t *server = ap_get_module_config(s->module_config, &authws_module);
+
+        rv = keys_setup(server, retained, pconf, ptemp);
+        if (rv != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
+                         AWLOGNO(2006) "the nonce key cannot be derived from %s",
+                         server->secret_file ? server->secret_file : "the random secret");
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    return OK;
+}
+
+aw_nc_table_t *authws_state_nc_table(void)
+{
+    return &nc_table;
+}
+
+apr_time_t authws_state_created(void)
+{
+    return created;
+}
+
+bool authws_state_random(void *out, size_t n)
+{
+    /* OpenSSL's generator costs more than all else in a challenge, so it is asked for many bytes
+     * at once. Requests are served after the fork only, but a process that forks later (mod_cgi
+     * does, to exec) must not go on with its parent's bytes. */
+    static _Thread_local struct {
+        pid_t pid;
+        size_t left;
+        unsigned char bytes[512];
+    } pool;
+
+    if (n > sizeof(pool.bytes)) {
+        return false;
+    }
+    if (pool.left < n || pool.pid != getpid()) {
+        if (RAND_bytes(pool.bytes, (int)sizeof(pool.bytes)) != 1) {
+            return false;
+        }
+        pool.left = sizeof(pool.bytes);
+        pool.pid = getpid();
+    }
+    unsigned char *at = pool.bytes + sizeof(pool.bytes) - pool.left;
+    memcpy(out, at, n);
+    aw_wipe(at, n);
+    pool.left -= n;
+    return true;
+}
