@@ -1,5 +1,5 @@
-/* Digest credentials as a client sends them (RFC 7616 section 3.4), taken apart and checked for
- * form. SPDX-License-Identifier: Apache-2.0
+/* Digest credentials as a client sends them (RFC 7616 section 3.4), checked for form.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef AUTHWS_DIGEST_CREDENTIALS_H
 #define AUTHWS_DIGEST_CREDENTIALS_H

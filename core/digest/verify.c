@@ -1,0 +1,358 @@
+/* The verifier of RFC 7616: every field, in the one safe order, known and unknown users alike.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "digest/verify.h"
+
+#include "base/keyed.h"
+#include "digest/challenge.h"
+
+/* How far in the future a nonce may have been issued: clocks of several servers differ, and a
+ * clock may be set back a little. Further ahead it would live longer than its lifetime. */
+#define CLOCK_SKEW_MAX apr_time_from_sec(5)
+
+typedef struct verdict_info_t {
+    const char *text;
+    bool stale;
+} verdict_info_t;
+
+static const verdict_info_t verdicts[AW_VERDICT_COUNT] = {
+    [AW_VERDICT_OK] = {"verified", false},
+    [AW_VERDICT_BAD_FORM] = {"malformed credentials", false},
+    [AW_VERDICT_BAD_URI] = {"uri is not the request target", false},
+    [AW_VERDICT_OTHER_SCHEME] = {"another scheme", false},
+    [AW_VERDICT_WRONG_REALM] = {"another realm", false},
+    [AW_VERDICT_WRONG_ALGORITHM] = {"algorithm not offered", false},
+    [AW_VERDICT_WRONG_QOP] = {"qop not offered", false},
+    [AW_VERDICT_WRONG_USERHASH] = {"userhash not offered", false},
+    [AW_VERDICT_NONCE_FOREIGN] = {"nonce not issued here", true},
+    [AW_VERDICT_NONCE_EXPIRED] = {"nonce expired", true},
+    [AW_VERDICT_UNKNOWN_USER] = {"unknown user", false},
+    [AW_VERDICT_NO_VALUE] = {"user has no value in this algorithm", false},
+    [AW_VERDICT_WRONG_RESPONSE] = {"wrong response", false},
+    [AW_VERDICT_NC_USED] = {"nonce count used before", true},
+    [AW_VERDICT_NC_DROPPED] = {"nonce count no longer known", true},
+    [AW_VERDICT_ERROR] = {"internal error", false}};
+
+const char *aw_verdict_text(aw_verdict_e verdict)
+{
+    return verdicts[verdict].text;
+}
+
+bool aw_verdict_is_stale(aw_verdict_e verdict)
+{
+    return verdicts[verdict].stale;
+}
+
+/* --- uri --- */
+
+/* A URI in absolute form, taken apart. */
+typedef struct absolute_t {
+    aw_span_t scheme;
+    aw_span_t authority;
+    aw_span_t path; /* with the query; may be empty */
+} absolute_t;
+
+static aw_span_t from(aw_span_t s, size_t offset)
+{
+    return (aw_span_t){s.ptr + offset, s.len - offset};
+}
+
+static bool absolute_parse(absolute_t *out, aw_span_t uri)
+{
+    static const aw_span_t schemes[] = {
+        {"http", 4}, {"https", 5}, {"ws", 2}, {"wss", 3}, {"ftp", 3}};
+    const char *colon = uri.len > 0 ? memchr(uri.ptr, ':', uri.len) : NULL;
+
+    if (colon == NULL) {
+        return false;
+    }
+    out->scheme = (aw_span_t){uri.ptr, (size_t)(colon - uri.ptr)};
+    const aw_span_t rest = from(uri, out->scheme.len + 1);
+    if (rest.len < 3 || rest.ptr[0] != '/' || rest.ptr[1] != '/') {
+        return false;
+    }
+    size_t end = 2;
+    while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?') {
+        end++;
+    }
+    out->authority = (aw_span_t){rest.ptr + 2, end - 2};
+    out->path = from(rest, end);
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (aw_span_equal_nocase(out->scheme, schemes[i])) {
+            return out->authority.len > 0;
+        }
+    }
+    return false;
+}
+
+/* The authority without an empty port, or the scheme's default one. */
+static aw_span_t without_port(aw_span_t authority, aw_span_t scheme)
+{
+    static const struct {
+        aw_span_t scheme, port;
+    } defaults[] = {{{"http", 4}, {"80", 2}},
+                    {{"https", 5}, {"443", 3}},
+                    {{"ws", 2}, {"80", 2}},
+                    {{"wss", 3}, {"443", 3}},
+                    {{"ftp", 3}, {"21", 2}}};
+    size_t colon = authority.len;
+
+    /* From behind, and not into the brackets of an IPv6 address. */
+    while (colon > 0 && authority.ptr[colon - 1] != ':' && authority.ptr[colon - 1] != ']') {
+        colon--;
+    }
+    if (colon == 0 || authority.ptr[colon - 1] != ':') {
+        return authority;
+    }
+    const aw_span_t port = from(authority, colon), host = {authority.ptr, colon - 1};
+    if (port.len == 0) {
+        return host;
+    }
+    for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+        if (aw_span_equal_nocase(scheme, defaults[i].scheme) &&
+            aw_span_equal(port, defaults[i].port)) {
+            return host;
+        }
+    }
+    return authority;
+}
+
+/* Equal to the byte, an empty path being "/" (RFC 9110 section 4.2.3). Neither holds anything
+ * but a path and a query: what does not start with '/' starts with '?'. */
+static bool path_equal(aw_span_t a, aw_span_t b)
+{
+    if (a.len > 0 && a.ptr[0] == '/') {
+        a = from(a, 1);
+    }
+    if (b.len > 0 && b.ptr[0] == '/') {
+        b = from(b, 1);
+    }
+    return aw_span_equal(a, b);
+}
+
+bool aw_digest_uri_matches(aw_span_t uri, aw_span_t target, aw_span_t host)
+{
+    absolute_t a, b;
+
+    if (uri.len == 0) {
+        return false;
+    }
+    if (aw_span_equal(uri, target)) {
+        return true;
+    }
+    const bool uri_absolute = absolute_parse(&a, uri), target_absolute = absolute_parse(&b, target);
+    if (uri.ptr[0] == '/') {
+        return target_absolute && path_equal(uri, b.path);
+    }
+    if (!uri_absolute) {
+        return false;
+    }
+    if (target_absolute) {
+        return aw_span_equal_nocase(a.scheme, b.scheme) &&
+               aw_span_equal_nocase(without_port(a.authority, a.scheme),
+                                    without_port(b.authority, b.scheme)) &&
+               path_equal(a.path, b.path);
+    }
+    return target.len > 0 && target.ptr[0] == '/' && host.len > 0 &&
+           aw_span_equal_nocase(without_port(a.authority, a.scheme),
+                                without_port(host, a.scheme)) &&
+           path_equal(a.path, target);
+}
+
+/* --- the verifier --- */
+
+/* What the configuration says about the credentials, before any secret is involved. */
+static aw_verdict_e check_policy(const aw_credentials_t *credentials,
+                                 const aw_digest_policy_t *policy)
+{
+    bool offered = false;
+
+    if (!aw_span_equal(credentials->realm, policy->realm)) {
+        return AW_VERDICT_WRONG_REALM;
+    }
+    for (size_t i = 0; !offered && i < policy->algorithms_count; i++) {
+        offered = policy->algorithms[i].hash == credentials->algorithm.hash &&
+                  policy->algorithms[i].sess == credentials->algorithm.sess;
+    }
+    if (!offered) {
+        return AW_VERDICT_WRONG_ALGORITHM;
+    }
+    if (credentials->qop == AW_QOP_NONE || (policy->qops & AW_QOP_BIT(credentials->qop)) == 0) {
+        return AW_VERDICT_WRONG_QOP;
+    }
+    return credentials->userhash && !policy->userhash ? AW_VERDICT_WRONG_USERHASH : AW_VERDICT_OK;
+}
+
+static bool is_alive(apr_time_t issued, apr_time_t now, apr_interval_time_t lifetime)
+{
+    return issued > now ? issued - now <= CLOCK_SKEW_MAX : now - issued < lifetime;
+}
+
+/* An A1 for a user that has none: nobody can know it, and the same name gives the same one. */
+static apr_status_t decoy(const aw_digest_policy_t *policy, const aw_credentials_t *credentials,
+                          unsigned char *a1)
+{
+    unsigned char seed[16];
+    const aw_span_t parts[] = {AW_SPAN_LIT("authws decoy:"), policy->realm, AW_SPAN_LIT(":"),
+                               credentials->username};
+    const apr_status_t status = aw_keyed_hash(policy->keys->keys[0].key, parts, 4, seed, 16);
+
+    for (size_t i = 0; status == APR_SUCCESS && i < AW_HASH_MAX; i++) {
+        a1[i] = (unsigned char)(seed[i % 16] ^ i / 16);
+    }
+    return status;
+}
+
+/* Looks the user up. With UNKNOWN_USER and NO_VALUE found->a1 holds a decoy. */
+static aw_verdict_e look_up(aw_a1_found_t *found, apr_status_t *status,
+                            const aw_digest_policy_t *policy, const aw_digest_request_t *request,
+                            const aw_credentials_t *credentials)
+{
+    aw_verdict_e verdict = AW_VERDICT_OK;
+
+    *status = policy->lookup(request->lookup_baton, credentials->algorithm.hash, policy->realm,
+                             credentials->username, credentials->userhash, found);
+    if (*status == APR_NOTFOUND) {
+        verdict = AW_VERDICT_UNKNOWN_USER;
+    } else if (*status == APR_ENOTIMPL) {
+        verdict = AW_VERDICT_NO_VALUE;
+    } else if (*status != APR_SUCCESS) {
+        return AW_VERDICT_ERROR;
+    }
+    if (verdict != AW_VERDICT_OK) {
+        *status = decoy(policy, credentials, found->a1);
+    }
+    return *status == APR_SUCCESS ? verdict : AW_VERDICT_ERROR;
+}
+
+/* What is computed for one request and wiped with it. */
+typedef struct work_t {
+    aw_a1_found_t found;
+    unsigned char expected[AW_HASH_MAX];
+    unsigned char rspauth[AW_HASH_MAX];
+    unsigned char body[AW_HASH_MAX];
+} work_t;
+
+/* Computes and compares, in the same way whatever the lookup came to. */
+static aw_verdict_e check_response(work_t *work, apr_status_t *status, aw_verdict_e looked_up,
+                                   const aw_digest_policy_t *policy,
+                                   const aw_digest_request_t *request,
+                                   const aw_credentials_t *credentials)
+{
+    const aw_alg_e alg = credentials->algorithm.hash;
+    const bool with_body = credentials->qop == AW_QOP_AUTH_INT;
+    aw_digest_input_t in = {.algorithm = credentials->algorithm,
+                            .qop = credentials->qop,
+                            .method = request->method,
+                            .uri = credentials->uri,
+                            .nonce = credentials->nonce,
+                            .cnonce = credentials->cnonce,
+                            .nc_text = credentials->nc_text};
+
+    if (with_body) {
+        *status = policy->body_hash != NULL
+                      ? policy->body_hash(request->body_baton, alg, work->body)
+                      : APR_EINVAL;
+        if (*status != APR_SUCCESS) {
+            return AW_VERDICT_ERROR;
+        }
+        in.request_body_hash = work->body;
+    }
+    *status = aw_digest_response(&in, work->found.a1, work->expected,
+                                 request->want_rspauth && !with_body ? work->rspauth : NULL);
+    if (*status != APR_SUCCESS) {
+        return AW_VERDICT_ERROR;
+    }
+    const bool equal = aw_equal_secret(work->expected, credentials->response, aw_alg_size(alg));
+    if (looked_up != AW_VERDICT_OK) {
+        return looked_up;
+    }
+    if (!equal) {
+        /* What the decoy costs an unknown user, a wrong password costs too. */
+        *status = decoy(policy, credentials, work->expected);
+        return *status == APR_SUCCESS ? AW_VERDICT_WRONG_RESPONSE : AW_VERDICT_ERROR;
+    }
+    return AW_VERDICT_OK;
+}
+
+static aw_verdict_e take_count(const aw_digest_policy_t *policy, const aw_nonce_t *nonce,
+                               uint32_t nc)
+{
+    if (policy->nc_table == NULL) {
+        return AW_VERDICT_OK;
+    }
+    switch (aw_nc_take(policy->nc_table, nonce, nc)) {
+    case AW_NC_TAKEN:
+        return AW_VERDICT_OK;
+    case AW_NC_USED:
+        return AW_VERDICT_NC_USED;
+    case AW_NC_DROPPED:
+        break;
+    }
+    return AW_VERDICT_NC_DROPPED;
+}
+
+/* All that needs no secret of the user's: configuration, nonce, uri, age. */
+static aw_verdict_e check_request(const aw_credentials_t *credentials, aw_nonce_t *nonce,
+                                  const aw_digest_policy_t *policy,
+                                  const aw_digest_request_t *request)
+{
+    const aw_verdict_e verdict = check_policy(credentials, policy);
+
+    if (verdict != AW_VERDICT_OK) {
+        return verdict;
+    }
+    if (aw_nonce_open(policy->keys, policy->realm, credentials->nonce, nonce) != AW_NONCE_OK) {
+        return AW_VERDICT_NONCE_FOREIGN;
+    }
+    if (!aw_digest_uri_matches(credentials->uri, request->target, request->host)) {
+        return AW_VERDICT_BAD_URI;
+    }
+    return is_alive(nonce->issued, request->now, policy->nonce_lifetime) ? AW_VERDICT_OK
+                                                                         : AW_VERDICT_NONCE_EXPIRED;
+}
+
+aw_verdict_e aw_digest_verify(aw_digest_result_t *result, const aw_digest_policy_t *policy,
+                              const aw_digest_request_t *request)
+{
+    aw_credentials_t *credentials = &result->credentials;
+    aw_nonce_t nonce;
+    work_t work;
+
+    result->why = NULL;
+    result->status = APR_SUCCESS;
+    result->user = (aw_span_t){NULL, 0};
+    result->has_rspauth = false;
+    switch (aw_credentials_parse(credentials, &result->why, request->field, request->scratch)) {
+    case AW_CREDENTIALS_OK:
+        break;
+    case AW_CREDENTIALS_OTHER_SCHEME:
+        return AW_VERDICT_OTHER_SCHEME;
+    case AW_CREDENTIALS_MALFORMED:
+        return AW_VERDICT_BAD_FORM;
+    }
+    aw_verdict_e verdict = check_request(credentials, &nonce, policy, request);
+    if (verdict != AW_VERDICT_OK) {
+        return verdict;
+    }
+    verdict = look_up(&work.found, &result->status, policy, request, credentials);
+    if (verdict != AW_VERDICT_ERROR) {
+        verdict = check_response(&work, &result->status, verdict, policy, request, credentials);
+    }
+    if (verdict == AW_VERDICT_OK) {
+        verdict = take_count(policy, &nonce, credentials->nc);
+    }
+    if (verdict == AW_VERDICT_OK) {
+        const size_t size = aw_alg_size(credentials->algorithm.hash);
+        result->user = work.found.user;
+        result->nonce = nonce;
+        if (credentials->qop == AW_QOP_AUTH_INT) {
+            memcpy(result->a1, work.found.a1, size);
+        } else if (request->want_rspauth) {
+            memcpy(result->rspauth, work.rspauth, size);
+            result->has_rspauth = true;
+        }
+    }
+    aw_wipe(&work, sizeof(work));
+    return verdict;
+}
