@@ -2,14 +2,15 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *      +--------------------+---------------------------------------------+
- *      | header, 4096 bytes | tables, each on a page boundary             |
+ *      | header, one page   | tables, each on a page boundary             |
  *      +--------------------+---------------------------------------------+
  *        magic, layout version, size, creation time,
  *        directory: kind, version, offset, size of each table
  *
  * The memory is anonymous and shared; it is inherited by fork and lives as long as any process
- * has it mapped, so nothing of it is left behind in the file system. Everything in it is written
- * by processes that may die at any instruction: see each table's header for why that is safe.
+ * has it mapped, so nothing of it is left behind in the file system. The header is read-only once
+ * it is made. Everything else is written by processes that may die at any instruction: see each
+ * table's header for why that is safe.
  */
 #ifndef AUTHWS_SHM_SEGMENT_H
 #define AUTHWS_SHM_SEGMENT_H
@@ -33,14 +34,15 @@ enum { AW_TABLE_NC = 1 };
 
 typedef struct aw_segment_t aw_segment_t; /* the header, at the start of the mapping */
 
-/* Maps a new, zeroed segment that holds the given tables. APR_EINVAL for no tables or too many;
- * APR_ENOMEM when it cannot be mapped. Never unmapped by the library: see aw_segment_destroy. */
+/* Maps a new, zeroed segment that holds the given tables. APR_EINVAL for no tables or too many, an
+ * empty one, or two of a kind; APR_ENOMEM when it cannot be mapped. Never unmapped by the library:
+ * see aw_segment_destroy. */
 apr_status_t aw_segment_create(aw_segment_t **segment, const aw_segment_table_t *tables, size_t n,
                                apr_time_t now);
 
 /* Takes up a segment that another generation of the program created: checks magic, layout version,
- * size and that every table lies inside. APR_EMISMATCH-like APR_EGENERAL and *why (static) when it
- * is not one of this version. */
+ * size and that every table lies inside, on pages of its own. APR_EGENERAL and *why (static) when
+ * it is not one of this version. `base` is NULL or `size` readable bytes. */
 apr_status_t aw_segment_attach(aw_segment_t **segment, const char **why, void *base, size_t size);
 
 /* The table of a kind and layout version, or NULL; *size (may be NULL) its bytes. */
@@ -50,7 +52,7 @@ void *aw_segment_find(aw_segment_t *segment, uint32_t kind, uint32_t version, si
 size_t aw_segment_size(const aw_segment_t *segment);
 apr_time_t aw_segment_created(const aw_segment_t *segment);
 
-/* Unmaps it in this process. */
+/* Unmaps it in this process. NULL is allowed. */
 void aw_segment_destroy(aw_segment_t *segment);
 
 #endif
