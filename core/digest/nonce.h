@@ -39,13 +39,14 @@ typedef struct aw_keyring_t {
     aw_nonce_key_t keys[AW_KEYRING_MAX];
 } aw_keyring_t;
 
-/* Derives one key from a secret of at least 16 bytes (HKDF-SHA-256, so that the same secret gives
- * the same key on every server and for no other purpose). APR_EINVAL for a shorter secret,
- * APR_EGENERAL when OpenSSL fails. */
+/* Makes a ring of the one key derived from a secret of at least 16 bytes (HKDF-SHA-256, so that the
+ * same secret gives the same key on every server and for no other purpose). APR_EINVAL for a
+ * shorter secret, APR_EGENERAL when OpenSSL fails. */
 apr_status_t aw_keyring_derive(aw_keyring_t *ring, const void *secret, size_t n);
 
 /* Mints a nonce: AW_NONCE_LEN characters at `out`, no NUL. `random` holds AW_NONCE_RANDOM bytes
- * that are never used again. Any thread. APR_EGENERAL when OpenSSL fails. */
+ * that are never used again. Any thread. APR_EINVAL for a time before 1970 or after 4253,
+ * APR_EGENERAL when OpenSSL fails. */
 apr_status_t aw_nonce_mint(const aw_keyring_t *ring, aw_span_t scope, apr_time_t now,
                            const unsigned char *random, char *out);
 
