@@ -37,9 +37,12 @@ typedef struct aw_a1_entry_t {
 /* Looks up a user. First looks whether a file has changed, if the last look is AW_A1_STORE_CHECK
  * before `now` or longer ago: one thread reloads while others go on with what there was; a file
  * that has gone, cannot be read or is broken leaves the last good version in force and is logged
- * once for each version of it. `alg` AW_ALG_COUNT asks for the strongest that the user has; *alg is
- * set to the one given. APR_SUCCESS; APR_NOTFOUND: no such user; APR_ENOTIMPL: the user has no
- * value in *alg (entry->user and present are set). Any thread. */
+ * once for each version of it (the other files go on being followed). A version is taken up 20 ms
+ * after its last change at the earliest, so that what a program writes in place is not read half
+ * done; but a file that changes all the time is, after a second. `alg` AW_ALG_COUNT asks for the
+ * strongest that the user has; *alg is set to the one given. APR_SUCCESS; APR_NOTFOUND: no such
+ * user; APR_ENOTIMPL: the user has no value in *alg (entry->user and present are set). Any thread.
+ */
 apr_status_t aw_a1_store_find(aw_a1_store_t *store, aw_span_t realm, aw_span_t user, aw_alg_e *alg,
                               apr_time_t now, aw_a1_entry_t *entry);
 
@@ -47,7 +50,7 @@ apr_status_t aw_a1_store_find(aw_a1_store_t *store, aw_span_t realm, aw_span_t u
 apr_status_t aw_a1_store_find_userhash(aw_a1_store_t *store, aw_span_t realm, aw_span_t hex,
                                        aw_alg_e alg, apr_time_t now, aw_a1_entry_t *entry);
 
-/* Users in the version in force. */
+/* Users in the versions in force; one who stands in several files counts in each. */
 size_t aw_a1_store_users(aw_a1_store_t *store);
 
 #endif

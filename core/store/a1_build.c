@@ -1,0 +1,295 @@
+/* Building an A1 table from text.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "store/a1_layout.h"
+
+#include <stdlib.h>
+
+/* A user while the table is built. Borrowed from the text. */
+typedef struct draft_t {
+    const char *user; /* ":" and the realm follow in the text */
+    uint64_t place;   /* of the record, in units */
+    uint64_t hash;    /* of the name */
+    uint16_t user_len;
+    uint16_t realm_len;
+    uint16_t present;
+} draft_t;
+
+/* What building needs besides the table. */
+typedef struct build_t {
+    const unsigned char *key;
+    unsigned userhash;
+    draft_t *drafts;
+    uint32_t users;
+    uint32_t lines;
+    uint32_t *line_user; /* for each line its draft */
+    uint32_t *slots;     /* draft + 1 by the hash of the name; 0: empty */
+    uint64_t slots_mask;
+    aw_a1_table_t *table;
+} build_t;
+
+/* The low bits choose the bucket, the high ones stand in it. */
+static void insert(uint64_t *buckets, uint64_t mask, uint64_t hash, uint64_t place)
+{
+    uint64_t i = hash & mask;
+
+    while (buckets[i] != 0) {
+        i = (i + 1) & mask;
+    }
+    buckets[i] = aw_a1_bucket(hash, place);
+}
+
+/* First pass, one line: finds or adds its user's draft. */
+static apr_status_t add_line(build_t *build, const aw_a1_line_t *line, unsigned present)
+{
+    uint64_t hash = 0;
+    const apr_status_t rv = aw_a1_hash_name(build->key, line->realm, line->user, &hash);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    uint64_t i = hash & build->slots_mask;
+    draft_t *draft = NULL;
+
+    for (; build->slots[i] != 0; i = (i + 1) & build->slots_mask) {
+        draft_t *other = &build->drafts[build->slots[i] - 1];
+
+        /* Both names at once: the colon between them stands in the text. */
+        if (other->hash == hash && other->user_len == line->user.len &&
+            other->realm_len == line->realm.len &&
+            memcmp(other->user, line->user.ptr, line->user.len + 1 + line->realm.len) == 0) {
+            draft = other;
+            break;
+        }
+    }
+    if (!draft) {
+        draft = &build->drafts[build->users++];
+        *draft = (draft_t){.user = line->user.ptr,
+                           .hash = hash,
+                           .user_len = (uint16_t)line->user.len,
+                           .realm_len = (uint16_t)line->realm.len};
+        build->slots[i] = build->users;
+    }
+    draft->present = (uint16_t)(draft->present | present);
+    build->line_user[build->lines++] = (uint32_t)(draft - build->drafts);
+    return APR_SUCCESS;
+}
+
+/* Counts line ends, which bounds the number of users, before anything is allocated. */
+static bool count_lines(const aw_span_t *texts, size_t n, size_t *count)
+{
+    size_t lines = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const char *at = texts[i].ptr;
+        size_t left = texts[i].len;
+
+        while (left > 0) {
+            const char *end = memchr(at, '\n', left);
+
+            lines++;
+            left -= end ? (size_t)(end + 1 - at) : left;
+            at = end ? end + 1 : at;
+        }
+        if (lines > UINT32_MAX / 8) {
+            return false;
+        }
+    }
+    *count = lines;
+    return true;
+}
+
+static uint64_t power_of_two(uint64_t n)
+{
+    uint64_t power = 8;
+
+    while (power < n) {
+        power *= 2;
+    }
+    return power;
+}
+
+static apr_status_t read_texts(build_t *build, const aw_span_t *texts, size_t n, size_t *file,
+                               aw_text_error_t *error)
+{
+    apr_status_t rv = APR_SUCCESS;
+    aw_a1_value_t value;
+    aw_text_error_t found;
+
+    for (size_t i = 0; i < n && rv == APR_SUCCESS; i++) {
+        aw_a1_reader_t reader;
+        aw_a1_line_t line;
+        aw_a1_line_e what;
+
+        aw_a1_reader_init(&reader, texts[i]);
+        while (rv == APR_SUCCESS &&
+               (what = aw_a1_reader_next(&reader, &line, &value, &found)) != AW_A1_END) {
+            if (what == AW_A1_BROKEN) {
+                *file = i;
+                *error = found;
+                rv = APR_EINVAL;
+            } else if (what == AW_A1_LINE) {
+                rv = add_line(build, &line, value.present);
+            }
+        }
+    }
+    aw_wipe(&value, sizeof(value));
+    return rv;
+}
+
+/* Lays out the block: header, sets of buckets, records. Nothing can overflow: everything is
+ * bounded by a multiple of what the texts take in memory, or by 2^29 users of 4 KiB. */
+static apr_status_t lay_out(build_t *build)
+{
+    const uint64_t buckets = power_of_two((uint64_t)build->users * 2);
+    uint64_t size = (sizeof(aw_a1_table_t) + AW_A1_UNIT - 1) / AW_A1_UNIT * AW_A1_UNIT;
+    uint64_t by_name = size, by_hash[AW_ALG_COUNT] = {0};
+
+    size += buckets * sizeof(uint64_t);
+    for (unsigned a = 0; a < AW_ALG_COUNT; a++) {
+        if (build->userhash & (1u << a)) {
+            by_hash[a] = size;
+            size += buckets * sizeof(uint64_t);
+        }
+    }
+    const uint64_t records = size;
+
+    for (uint32_t i = 0; i < build->users; i++) {
+        draft_t *draft = &build->drafts[i];
+
+        draft->place = size / AW_A1_UNIT;
+        size += sizeof(aw_a1_rec_t) + aw_a1_hashes_size(draft->present) +
+                aw_a1_hashes_size(build->userhash) + draft->user_len + draft->realm_len;
+        size = (size + AW_A1_UNIT - 1) / AW_A1_UNIT * AW_A1_UNIT;
+    }
+    if (size > SIZE_MAX / 2 || size / AW_A1_UNIT > AW_A1_PLACE_MASK) {
+        return APR_ENOMEM;
+    }
+    build->table = malloc((size_t)size);
+    if (!build->table) {
+        return APR_ENOMEM;
+    }
+    memset(build->table, 0, (size_t)records);
+    build->table->size = size;
+    build->table->users = build->users;
+    build->table->buckets_mask = buckets - 1;
+    build->table->by_name = by_name;
+    memcpy(build->table->by_hash, by_hash, sizeof(by_hash));
+    memcpy(build->table->key, build->key, AW_KEYED_KEY);
+    return APR_SUCCESS;
+}
+
+static uint64_t *set_at(aw_a1_table_t *table, uint64_t offset)
+{
+    return (uint64_t *)((char *)table + offset);
+}
+
+/* Writes the records, but for the hashes, and the buckets. */
+static apr_status_t fill_records(build_t *build)
+{
+    aw_a1_table_t *table = build->table;
+    apr_status_t rv = APR_SUCCESS;
+
+    for (uint32_t i = 0; i < build->users; i++) {
+        const draft_t *draft = &build->drafts[i];
+        const aw_span_t user = {draft->user, draft->user_len};
+        const aw_span_t realm = {draft->user + draft->user_len + 1, draft->realm_len};
+        const aw_span_t parts[] = {user, AW_SPAN_LIT(":"), realm};
+        aw_a1_rec_t *record = (aw_a1_rec_t *)((char *)table + draft->place * AW_A1_UNIT);
+        unsigned char *at = (unsigned char *)(record + 1) + aw_a1_hashes_size(draft->present);
+
+        *record = (aw_a1_rec_t){draft->user_len, draft->realm_len, draft->present,
+                                (uint16_t)build->userhash};
+        insert(set_at(table, table->by_name), table->buckets_mask, draft->hash, draft->place);
+        for (unsigned a = 0; a < AW_ALG_COUNT; a++) {
+            uint64_t hash = 0;
+
+            if (!(build->userhash & (1u << a))) {
+                continue;
+            }
+            rv = aw_hash((aw_alg_e)a, parts, 3, at);
+            if (rv == APR_SUCCESS) {
+                rv = aw_a1_hash_userhash(build->key, at, (aw_alg_e)a, &hash);
+            }
+            if (rv != APR_SUCCESS) {
+                return rv;
+            }
+            insert(set_at(table, table->by_hash[a]), table->buckets_mask, hash, draft->place);
+            at += aw_alg_size((aw_alg_e)a);
+        }
+        memcpy(at, user.ptr, user.len);
+        memcpy(at + user.len, realm.ptr, realm.len);
+    }
+    return rv;
+}
+
+/* Second pass: the hashes, in the order of the lines, so that later ones win. The first pass has
+ * found every line to be right. */
+static void fill_hashes(const build_t *build, const aw_span_t *texts, size_t n)
+{
+    const uint32_t *user = build->line_user;
+    aw_a1_value_t value;
+    aw_text_error_t error;
+
+    for (size_t i = 0; i < n; i++) {
+        aw_a1_reader_t reader;
+        aw_a1_line_t line;
+        aw_a1_line_e what;
+
+        aw_a1_reader_init(&reader, texts[i]);
+        while ((what = aw_a1_reader_next(&reader, &line, &value, &error)) != AW_A1_END) {
+            if (what != AW_A1_LINE) {
+                continue;
+            }
+            const draft_t *draft = &build->drafts[*user++];
+            unsigned char *hashes =
+                (unsigned char *)build->table + draft->place * AW_A1_UNIT + sizeof(aw_a1_rec_t);
+
+            for (unsigned a = 0; a < AW_ALG_COUNT; a++) {
+                if (value.present & (1u << a)) {
+                    memcpy(hashes + aw_a1_hashes_size(draft->present & ((1u << a) - 1)),
+                           value.hash[a], aw_alg_size((aw_alg_e)a));
+                }
+            }
+        }
+    }
+    aw_wipe(&value, sizeof(value));
+}
+
+apr_status_t aw_a1_table_create(aw_a1_table_t **table, const aw_span_t *texts, size_t n,
+                                unsigned userhash, const unsigned char *key, size_t *file,
+                                aw_text_error_t *error)
+{
+    build_t build = {.key = key, .userhash = userhash & ((1u << AW_ALG_COUNT) - 1)};
+    apr_status_t rv = APR_ENOMEM;
+    size_t lines = 0;
+
+    if (!count_lines(texts, n, &lines)) {
+        goto leave;
+    }
+    build.slots_mask = power_of_two(2 * (uint64_t)lines) - 1;
+    build.drafts = calloc(lines + 1, sizeof(*build.drafts));
+    build.line_user = calloc(lines + 1, sizeof(*build.line_user));
+    build.slots = calloc((size_t)build.slots_mask + 1, sizeof(*build.slots));
+    if (!build.drafts || !build.line_user || !build.slots) {
+        goto leave;
+    }
+    rv = read_texts(&build, texts, n, file, error);
+    if (rv == APR_SUCCESS) {
+        rv = lay_out(&build);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = fill_records(&build);
+    }
+    if (rv == APR_SUCCESS) {
+        fill_hashes(&build, texts, n);
+        *table = build.table;
+        build.table = NULL;
+    }
+leave:
+    aw_a1_table_destroy(build.table);
+    free(build.slots);
+    free(build.line_user);
+    free(build.drafts);
+    return rv;
+}
