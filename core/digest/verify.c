@@ -183,9 +183,12 @@ static aw_verdict_e check_policy(const aw_credentials_t *credentials,
     return credentials->userhash && !policy->userhash ? AW_VERDICT_WRONG_USERHASH : AW_VERDICT_OK;
 }
 
-static bool is_alive(apr_time_t issued, apr_time_t now, apr_interval_time_t lifetime)
+static bool is_alive(const aw_digest_policy_t *policy, apr_time_t issued, apr_time_t now)
 {
-    return issued > now ? issued - now <= CLOCK_SKEW_MAX : now - issued < lifetime;
+    if (issued < policy->not_before) {
+        return false;
+    }
+    return issued > now ? issued - now <= CLOCK_SKEW_MAX : now - issued < policy->nonce_lifetime;
 }
 
 /* An A1 for a user that has none: nobody can know it, and the same name gives the same one. */
@@ -308,8 +311,7 @@ static aw_verdict_e check_request(const aw_credentials_t *credentials, aw_nonce_
     if (!aw_digest_uri_matches(credentials->uri, request->target, request->host)) {
         return AW_VERDICT_BAD_URI;
     }
-    return is_alive(nonce->issued, request->now, policy->nonce_lifetime) ? AW_VERDICT_OK
-                                                                         : AW_VERDICT_NONCE_EXPIRED;
+    return is_alive(policy, nonce->issued, request->now) ? AW_VERDICT_OK : AW_VERDICT_NONCE_EXPIRED;
 }
 
 aw_verdict_e aw_digest_verify(aw_digest_result_t *result, const aw_digest_policy_t *policy,
