@@ -280,5 +280,5 @@ const command_rec authws_commands[] = {
                   "file whose content is the nonce key's secret, the same on every node"),
     AP_INIT_TAKE1("AuthWSSharedMemory", set_shared_memory, NULL, RSRC_CONF,
                   "size of the shared memory segment, of the whole server"),
-    {NULL},
+    {0},
 };
