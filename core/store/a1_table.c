@@ -4,6 +4,7 @@
  * A search that fails costs what one that succeeds costs: it ends at an empty bucket and then
  * compares with the next record that comes along, so that the time does not tell who is a user.
  */
+#include "store/a1_table.h"
 #include "store/a1_layout.h"
 
 #include <stdlib.h>
