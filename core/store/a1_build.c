@@ -28,17 +28,6 @@ typedef struct build_t {
     aw_a1_table_t *table;
 } build_t;
 
-/* The low bits choose the bucket, the high ones stand in it. */
-static void insert(uint64_t *buckets, uint64_t mask, uint64_t hash, uint64_t place)
-{
-    uint64_t i = hash & mask;
-
-    while (buckets[i] != 0) {
-        i = (i + 1) & mask;
-    }
-    buckets[i] = aw_a1_bucket(hash, place);
-}
-
 /* First pass, one line: finds or adds its user's draft. */
 static apr_status_t add_line(build_t *build, const aw_a1_line_t *line, unsigned present)
 {
@@ -200,7 +189,7 @@ static apr_status_t fill_records(build_t *build)
 
         *record = (aw_a1_rec_t){draft->user_len, draft->realm_len, draft->present,
                                 (uint16_t)build->userhash};
-        insert(set_at(table, table->by_name), table->buckets_mask, draft->hash, draft->place);
+        aw_a1_insert(set_at(table, table->by_name), table->buckets_mask, draft->hash, draft->place);
         for (unsigned a = 0; a < AW_ALG_COUNT; a++) {
             uint64_t hash = 0;
 
@@ -214,7 +203,7 @@ static apr_status_t fill_records(build_t *build)
             if (rv != APR_SUCCESS) {
                 return rv;
             }
-            insert(set_at(table, table->by_hash[a]), table->buckets_mask, hash, draft->place);
+            aw_a1_insert(set_at(table, table->by_hash[a]), table->buckets_mask, hash, draft->place);
             at += aw_alg_size((aw_alg_e)a);
         }
         memcpy(at, user.ptr, user.len);

@@ -90,4 +90,15 @@ static inline uint64_t aw_a1_bucket(uint64_t hash, uint64_t place)
     return (hash & ~AW_A1_PLACE_MASK) | place;
 }
 
+/* The low bits choose the bucket, the high ones stand in it. */
+static inline void aw_a1_insert(uint64_t *buckets, uint64_t mask, uint64_t hash, uint64_t place)
+{
+    uint64_t i = hash & mask;
+
+    while (buckets[i] != 0) {
+        i = (i + 1) & mask;
+    }
+    buckets[i] = aw_a1_bucket(hash, place);
+}
+
 #endif

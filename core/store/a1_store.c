@@ -37,7 +37,7 @@ typedef struct file_t {
 struct aw_a1_store_t {
     file_t *files;
     size_t count;
-    unsigned userhash;
+    _Atomic unsigned userhash; /* indexed in every table; written under `reload` */
     unsigned char key[AW_KEYED_KEY];
     aw_log_t log;
     pthread_rwlock_t tables;
@@ -71,7 +71,8 @@ static apr_status_t load(const aw_a1_store_t *store, const char *path, aw_a1_tab
     apr_allocator_owner_set(allocator, scratch);
     rv = aw_file_read(path, SIZE_MAX / 4, &text, id, scratch);
     if (rv == APR_SUCCESS) {
-        rv = aw_a1_table_create(table, &text, 1, store->userhash, store->key, &file, &error);
+        rv = aw_a1_table_create(table, &text, 1, atomic_load(&store->userhash), store->key, &file,
+                                &error);
         aw_wipe((char *)(uintptr_t)text.ptr, text.len);
     }
     apr_pool_destroy(scratch);
@@ -136,10 +137,22 @@ static void failed(const aw_a1_store_t *store, file_t *file, const aw_file_id_t 
     }
 }
 
+/* Puts a new table in a file's place. */
+static void exchange(aw_a1_store_t *store, file_t *file, aw_a1_table_t *table)
+{
+    aw_a1_table_t *old;
+
+    pthread_rwlock_wrlock(&store->tables);
+    old = file->table;
+    file->table = table;
+    pthread_rwlock_unlock(&store->tables);
+    aw_a1_table_destroy(old);
+}
+
 /* Takes up a file's present version. */
 static void reload(aw_a1_store_t *store, file_t *file, const aw_file_id_t *seen)
 {
-    aw_a1_table_t *table = NULL, *old;
+    aw_a1_table_t *table = NULL;
     aw_file_id_t id = *seen;
     const char *message = NULL;
     apr_pool_t *scratch = NULL;
@@ -153,11 +166,7 @@ static void reload(aw_a1_store_t *store, file_t *file, const aw_file_id_t *seen)
         /* What was read may be newer than what was seen; then the next look tries that. */
         failed(store, file, seen, rv, message);
     } else {
-        pthread_rwlock_wrlock(&store->tables);
-        old = file->table;
-        file->table = table;
-        pthread_rwlock_unlock(&store->tables);
-        aw_a1_table_destroy(old);
+        exchange(store, file, table);
         file->id = id;
         file->failure = APR_SUCCESS;
         aw_log(&store->log, AW_LOG_INFO, 1004, "%s: read again after a change, %lu users",
@@ -366,6 +375,30 @@ apr_status_t aw_a1_store_find(aw_a1_store_t *store, aw_span_t realm, aw_span_t u
     return find(store, realm, user, NULL, AW_ALG_COUNT, alg, entry);
 }
 
+/* From the tables, not from the files: those may be gone or broken at the moment. */
+apr_status_t aw_a1_store_index(aw_a1_store_t *store, unsigned userhash)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    pthread_mutex_lock(&store->reload);
+    const unsigned before = atomic_load(&store->userhash);
+    const unsigned wanted = before | (userhash & ((1u << AW_ALG_COUNT) - 1));
+
+    for (size_t i = 0; i < store->count && rv == APR_SUCCESS && wanted != before; i++) {
+        aw_a1_table_t *table = NULL;
+
+        rv = aw_a1_table_index(&table, store->files[i].table, wanted);
+        if (rv == APR_SUCCESS) {
+            exchange(store, &store->files[i], table);
+        }
+    }
+    if (rv == APR_SUCCESS) {
+        atomic_store(&store->userhash, wanted);
+    }
+    pthread_mutex_unlock(&store->reload);
+    return rv;
+}
+
 apr_status_t aw_a1_store_find_userhash(aw_a1_store_t *store, aw_span_t realm, aw_span_t hex,
                                        aw_alg_e alg, apr_time_t now, aw_a1_entry_t *entry)
 {
@@ -375,6 +408,13 @@ apr_status_t aw_a1_store_find_userhash(aw_a1_store_t *store, aw_span_t realm, aw
     if (alg >= AW_ALG_COUNT || hex.len != 2 * aw_alg_size(alg) ||
         aw_hex_decode(hash, hex.ptr, hex.len / 2) != hex.len) {
         return APR_NOTFOUND;
+    }
+    if (!(atomic_load(&store->userhash) & (1u << alg))) {
+        const apr_status_t rv = aw_a1_store_index(store, 1u << alg);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
     }
     return find(store, realm, (aw_span_t){NULL, 0}, hash, alg, &alg, entry);
 }

@@ -46,7 +46,14 @@ typedef struct aw_a1_entry_t {
 apr_status_t aw_a1_store_find(aw_a1_store_t *store, aw_span_t realm, aw_span_t user, aw_alg_e *alg,
                               apr_time_t now, aw_a1_entry_t *entry);
 
-/* The same by userhash (hex digits of `alg`). APR_NOTFOUND also for malformed hex. */
+/* Makes users findable by their user hashes in the algorithms of the mask (1u << aw_alg_e), now and
+ * after every change of the files. Costs a hash for each user and algorithm, the first time; other
+ * threads go on with what there was. */
+apr_status_t aw_a1_store_index(aw_a1_store_t *store, unsigned userhash);
+
+/* The same by userhash (hex digits of `alg`). APR_NOTFOUND also for malformed hex. For an algorithm
+ * that the store was neither opened with nor indexed for, the first call does that, and calls at
+ * the same time wait for it. */
 apr_status_t aw_a1_store_find_userhash(aw_a1_store_t *store, aw_span_t realm, aw_span_t hex,
                                        aw_alg_e alg, apr_time_t now, aw_a1_entry_t *entry);
 

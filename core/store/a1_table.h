@@ -27,6 +27,10 @@ apr_status_t aw_a1_table_create(aw_a1_table_t **table, const aw_span_t *texts, s
                                 unsigned userhash, const unsigned char *key, size_t *file,
                                 aw_text_error_t *error);
 
+/* Builds a table that holds what `from` holds and also finds users by the user hashes of the
+ * algorithms in `userhash`. `from` is only read. APR_ENOMEM, or what OpenSSL failed with. */
+apr_status_t aw_a1_table_index(aw_a1_table_t **table, const aw_a1_table_t *from, unsigned userhash);
+
 /* Wipes and frees. NULL is allowed. */
 void aw_a1_table_destroy(aw_a1_table_t *table);
 

@@ -311,6 +311,32 @@ static void finds_by_userhash(void)
     end();
 }
 
+static void indexes_when_asked(void)
+{
+    const aw_span_t part = AW_SPAN_LIT("bob:R"), realm = AW_SPAN_LIT("R");
+    unsigned char hash[AW_HASH_MAX];
+    char hex[AW_HASH_HEX_MAX];
+    aw_a1_entry_t entry;
+
+    begin();
+    put(0, "bob:R:{SHA-256}" ONES ONES "\nbob:R:" ZERO "\n");
+    aw_a1_store_t *store = open_store(1, 0);
+
+    put(0, "broken\n");
+    for (int i = 0; i < 2; i++) {
+        const aw_alg_e alg = i ? AW_ALG_MD5 : AW_ALG_SHA256;
+
+        aw_hash(alg, &part, 1, hash);
+        aw_hex_encode(hex, hash, aw_alg_size(alg));
+        CU_ASSERT_EQUAL_FATAL(aw_a1_store_find_userhash(store, realm,
+                                                        (aw_span_t){hex, 2 * aw_alg_size(alg)}, alg,
+                                                        now, &entry),
+                              APR_SUCCESS);
+        CU_ASSERT_STRING_EQUAL(entry.user, "bob");
+    }
+    end();
+}
+
 enum { READERS = 3, VERSIONS = 40 };
 
 static _Atomic bool stop;
@@ -396,6 +422,7 @@ static const unit_test_t tests[] = {
     {"a version is taken up when it has settled", waits_until_a_version_has_settled},
     {"permissions that are too open are warned of", warns_of_open_permissions},
     {"user hashes find users, malformed ones nobody", finds_by_userhash},
+    {"user hashes are indexed when first asked for, whatever the file says", indexes_when_asked},
     {"threads see whole versions while files change", readers_see_whole_versions},
     {NULL, NULL}};
 

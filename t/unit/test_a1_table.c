@@ -102,6 +102,57 @@ static void finds_by_userhash(void)
     aw_a1_table_destroy(table);
 }
 
+/* In two steps, over enough users that buckets meet, and over none. */
+static void indexes_later(void)
+{
+    enum { USERS = 3000 };
+    char *text = malloc(USERS * 64), *at = text;
+    unsigned char hash[AW_HASH_MAX];
+    aw_a1_record_t record;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    for (int i = 0; i < USERS; i++) {
+        at += snprintf(at, 64, "user%d:R:%032x\n", i, (unsigned)i & 0xffu);
+    }
+    aw_a1_table_t *plain = table_of(text, 0), *one = NULL, *two = NULL;
+
+    CU_ASSERT_EQUAL_FATAL(aw_a1_table_index(&one, plain, 1u << AW_ALG_SHA256), APR_SUCCESS);
+    aw_a1_table_destroy(plain);
+    CU_ASSERT_EQUAL_FATAL(aw_a1_table_index(&two, one, 1u << AW_ALG_MD5), APR_SUCCESS);
+    aw_a1_table_destroy(one);
+    free(text);
+    CU_ASSERT_EQUAL(aw_a1_table_users(two), USERS);
+    for (int i = 0; i < USERS; i++) {
+        char name[16];
+        const int len = snprintf(name, sizeof(name), "user%d", i);
+        const aw_span_t user = {name, (size_t)len};
+        const aw_span_t parts[] = {user, AW_SPAN_LIT(":R")};
+
+        for (int k = 0; k < 3; k++) {
+            const aw_alg_e alg = k == 1 ? AW_ALG_SHA256 : AW_ALG_MD5;
+
+            CU_ASSERT_EQUAL(aw_hash(alg, parts, 2, hash), APR_SUCCESS);
+            CU_ASSERT_EQUAL_FATAL(
+                k == 2 ? look_up(two, "R", name, &record)
+                       : aw_a1_table_find_userhash(two, aw_span("R"), alg, hash, &record),
+                APR_SUCCESS);
+            CU_ASSERT_TRUE(aw_span_equal(record.user, user));
+            CU_ASSERT_EQUAL(record.hash[AW_ALG_MD5][15], i & 0xff);
+            CU_ASSERT_PTR_NULL(record.hash[AW_ALG_SHA256]);
+        }
+    }
+    CU_ASSERT_EQUAL(aw_a1_table_find_userhash(two, aw_span("R"), AW_ALG_SHA512, hash, &record),
+                    APR_NOTFOUND);
+    aw_a1_table_destroy(two);
+
+    plain = table_of("", 0);
+    CU_ASSERT_EQUAL_FATAL(aw_a1_table_index(&one, plain, 1u << AW_ALG_MD5), APR_SUCCESS);
+    CU_ASSERT_EQUAL(aw_a1_table_find_userhash(one, aw_span("R"), AW_ALG_MD5, hash, &record),
+                    APR_NOTFOUND);
+    aw_a1_table_destroy(one);
+    aw_a1_table_destroy(plain);
+}
+
 static void later_lines_win(void)
 {
     const aw_span_t texts[] = {AW_SPAN_LIT("bob:R:" ZERO "\nbob:R:{SHA}" ZERO "00000000\n"),
@@ -192,6 +243,7 @@ static const unit_test_t tests[] = {
     {"a user has what all lines of the realm say", finds_users},
     {"no other spelling, realm or split of names is found", finds_nobody_else},
     {"user hashes find users of their realm only", finds_by_userhash},
+    {"user hashes added later find whom those of the text find", indexes_later},
     {"later lines and files add and replace", later_lines_win},
     {"a broken line is named by file, line and column", names_the_broken_file},
     {"each of 20000 is found and no stranger", finds_each_of_many},
