@@ -144,6 +144,14 @@ static const char *set_algorithm(cmd_parms *cmd, void *config, int argc, char *c
         return apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, error);
     }
     dir->algorithms = algorithms;
+    if (!ap_check_cmd_context(cmd, NOT_IN_HTACCESS)) {
+        unsigned mask = 0;
+
+        for (size_t i = 0; i < algorithms->count; i++) {
+            mask |= 1u << algorithms->list[i].hash;
+        }
+        authws_stores_note_algorithms(mask);
+    }
     return NULL;
 }
 
@@ -171,8 +179,10 @@ static const char *set_qop(cmd_parms *cmd, void *config, int argc, char *const a
 
 static const char *set_userhash(cmd_parms *cmd, void *config, int on)
 {
-    (void)cmd;
     ((authws_dir_t *)config)->userhash = on;
+    if (on && !ap_check_cmd_context(cmd, NOT_IN_HTACCESS)) {
+        authws_stores_note_userhash();
+    }
     return NULL;
 }
 

@@ -34,10 +34,22 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     return authws_stores_init(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
+static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    const apr_status_t rv = authws_stores_index();
+
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
+                     AWLOGNO(2007) "the user hashes of the A1 files cannot be indexed");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return authws_state_post_config(pconf, plog, ptemp, s);
+}
+
 static void register_hooks(apr_pool_t *p)
 {
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_post_config(authws_state_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(authws_authn_check, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(authws_authn_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_insert_filter(authws_body_insert, NULL, NULL, APR_HOOK_MIDDLE);

@@ -13,6 +13,9 @@ static struct {
     apr_pool_t *pool;
     apr_hash_t *stores; /* paths joined by line ends -> aw_a1_store_t */
     apr_thread_mutex_t *mutex;
+    /* Only used while the configuration is read, by one thread. */
+    unsigned algorithms;
+    bool userhash;
 } registry;
 
 static apr_status_t forget(void *unused)
@@ -32,6 +35,8 @@ apr_status_t authws_stores_init(apr_pool_t *pconf)
     apr_pool_tag(registry.pool, "authws_stores");
     apr_pool_cleanup_register(registry.pool, NULL, forget, apr_pool_cleanup_null);
     registry.stores = apr_hash_make(registry.pool);
+    registry.algorithms = 1u << AW_ALG_SHA256 | 1u << AW_ALG_MD5; /* the default */
+    registry.userhash = false;
     return apr_thread_mutex_create(&registry.mutex, APR_THREAD_MUTEX_DEFAULT, registry.pool);
 }
 
@@ -65,4 +70,31 @@ aw_a1_store_t *authws_stores_get(const char **message, const char *const *paths,
     }
     apr_thread_mutex_unlock(registry.mutex);
     return store;
+}
+
+void authws_stores_note_algorithms(unsigned algorithms)
+{
+    registry.algorithms |= algorithms;
+}
+
+void authws_stores_note_userhash(void)
+{
+    registry.userhash = true;
+}
+
+apr_status_t authws_stores_index(void)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    if (!registry.userhash) {
+        return APR_SUCCESS;
+    }
+    for (apr_hash_index_t *at = apr_hash_first(NULL, registry.stores); at && rv == APR_SUCCESS;
+         at = apr_hash_next(at)) {
+        void *store;
+
+        apr_hash_this(at, NULL, NULL, &store);
+        rv = aw_a1_store_index(store, registry.algorithms);
+    }
+    return rv;
 }

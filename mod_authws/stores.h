@@ -15,4 +15,14 @@ apr_status_t authws_stores_init(apr_pool_t *pconf);
 aw_a1_store_t *authws_stores_get(const char **message, const char *const *paths, size_t n,
                                  apr_pool_t *p);
 
+/* Notes, while the configuration is read, that some section offers these algorithms (a mask,
+ * 1u << aw_alg_e), or user hashes. */
+void authws_stores_note_algorithms(unsigned algorithms);
+void authws_stores_note_userhash(void);
+
+/* Indexes every store for the user hashes that may come, if any section offers them. Before the
+ * fork, so that all child processes share the result; what is missing (.htaccess) the stores add
+ * when first asked. */
+apr_status_t authws_stores_index(void);
+
 #endif
