@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "body.h"
+#include "digest/params.h"
 #include "scheme.h"
 #include "state.h"
 
@@ -39,6 +40,20 @@ authws_request_t *authws_request_find(request_rec *r)
     return ap_get_module_config(initial_of(r)->request_config, &authws_module);
 }
 
+const char *authws_realm(request_rec *r)
+{
+    const char *name = ap_auth_name(r);
+
+    if (!name || !strchr(name, '\\')) {
+        return name;
+    }
+    const aw_param_t quoted = {.value = aw_span(name), .quoted = true, .escaped = true};
+    char *realm = apr_palloc(r->pool, quoted.value.len + 1);
+
+    realm[aw_param_unescape(&quoted, realm)] = '\0';
+    return realm;
+}
+
 /* Fills `check`; false, with the reason logged, when the location cannot be authenticated. */
 static bool check_init(authws_check_t *check, request_rec *r)
 {
@@ -48,7 +63,7 @@ static bool check_init(authws_check_t *check, request_rec *r)
     check->server = ap_get_module_config(r->server->module_config, &authws_module);
     check->state = state_of(r);
     check->proxy = r->proxyreq == PROXYREQ_PROXY;
-    check->realm = ap_auth_name(r);
+    check->realm = authws_realm(r);
     check->now = check->state->initial->request_time;
     if (!check->realm) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,

@@ -27,7 +27,7 @@ static const authws_dir_t *dir_of(request_rec *r)
 static authn_status check_password(request_rec *r, const char *user, const char *password)
 {
     const authws_dir_t *dir = dir_of(r);
-    const char *realm = ap_auth_name(r);
+    const char *realm = authws_realm(r);
 
     if (!dir || !realm) {
         return AUTH_GENERAL_ERROR;

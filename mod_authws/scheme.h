@@ -23,6 +23,10 @@ typedef struct authws_request_t {
 /* What is known of `r`'s initial request, or NULL when nothing has been checked yet. */
 authws_request_t *authws_request_find(request_rec *r);
 
+/* The realm of AuthName, NULL without one. ap_auth_name gives what belongs between the quotes of a
+ * challenge; this is what it means, and what A1 values are made from. In the request's pool. */
+const char *authws_realm(request_rec *r);
+
 /* One check of one request under one configuration; lives on the stack of the hook. */
 typedef struct authws_check_t {
     request_rec *r;
