@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import atexit
 import grp
 import os
 import pwd
@@ -188,6 +189,7 @@ class Httpd:
         return env
 
     def start(self):
+        atexit.register(self.stop)  # for a test that fails before it can
         for _ in range(5):
             self.write()
             self.process = subprocess.Popen(
@@ -209,9 +211,11 @@ class Httpd:
                 return False
             try:
                 with socket.create_connection(("127.0.0.1", self.port), 1):
-                    return True
+                    if self.children():  # the kernel answers before they are there
+                        return True
             except OSError:
-                time.sleep(0.02)
+                pass
+            time.sleep(0.02)
         return False
 
     def graceful(self):
