@@ -514,6 +514,16 @@ static void threads_failing_under_several_names_share_a_bucket(void)
     }
 }
 
+/* Fails and succeeds under the names of one bucket until it is killed. */
+static void hammer(aw_throttle_t *throttle, unsigned seed, atomic_ulong *done)
+{
+    for (unsigned i = seed;; i++) {
+        (void)aw_throttle_failed(throttle, nth(throttle, i % 20), &ten, at(1));
+        aw_throttle_succeeded(throttle, nth(throttle, i % 7), &ten, at(1));
+        atomic_fetch_add(done, 1);
+    }
+}
+
 static void processes_killed_at_any_moment_leave_a_sound_table(void)
 {
     void *map = mmap(NULL, 2 * BUCKET, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -531,10 +541,8 @@ static void processes_killed_at_any_moment_leave_a_sound_table(void)
         int status = 0;
 
         CU_ASSERT_FATAL(child >= 0);
-        for (unsigned i = round; child == 0; i++) {
-            (void)aw_throttle_failed(&throttle, nth(&throttle, i % 20), &ten, at(1));
-            aw_throttle_succeeded(&throttle, nth(&throttle, i % 7), &ten, at(1));
-            atomic_fetch_add(done, 1);
+        if (child == 0) {
+            hammer(&throttle, round, done);
         }
         while (atomic_load(done) < until) {
             (void)sched_yield();
