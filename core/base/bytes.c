@@ -3,8 +3,8 @@
  */
 #include "base/bytes.h"
 
+#include <openssl/crypto.h>
 #include <stdint.h>
-#include <strings.h>
 
 bool aw_span_equal(aw_span_t a, aw_span_t b)
 {
@@ -46,28 +46,30 @@ void aw_hex_encode(char *out, const void *in, size_t n)
     }
 }
 
-/* Value of a digit plus one, so that what the table leaves out (0) is no digit. */
+/* Value of a digit, with a bit set (16) that tells it from what the table leaves out (0). */
 static const unsigned char hex_values[256] = {
-    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
-    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16};
+    ['0'] = 16, ['1'] = 17, ['2'] = 18, ['3'] = 19, ['4'] = 20, ['5'] = 21, ['6'] = 22, ['7'] = 23,
+    ['8'] = 24, ['9'] = 25, ['a'] = 26, ['b'] = 27, ['c'] = 28, ['d'] = 29, ['e'] = 30, ['f'] = 31,
+    ['A'] = 26, ['B'] = 27, ['C'] = 28, ['D'] = 29, ['E'] = 30, ['F'] = 31};
 
 size_t aw_hex_decode(void *out, const char *in, size_t n)
 {
+    const unsigned char *digits = (const unsigned char *)in;
     unsigned char *to = out;
+    unsigned all = 16;
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        const unsigned high = hex_values[(unsigned char)in[2 * i]];
-        if (high == 0) {
-            return 2 * i;
-        }
-        const unsigned low = hex_values[(unsigned char)in[2 * i + 1]];
-        if (low == 0) {
-            return 2 * i + 1;
-        }
-        to[i] = (unsigned char)((high - 1) << 4 | (low - 1));
+    for (; i < n; i++) {
+        const unsigned high = hex_values[digits[2 * i]], low = hex_values[digits[2 * i + 1]];
+        to[i] = (unsigned char)(high << 4 | (low & 15));
+        all &= high & low;
     }
-    return 2 * n;
+    if (all == 16 || n == 0) {
+        return 2 * n;
+    }
+    for (i = 0; hex_values[digits[i]] != 0; i++) {
+    }
+    return i;
 }
 
 static const char base64_digits[2][64 + 1] = {
@@ -113,24 +115,20 @@ size_t aw_base64_encode(aw_base64_e kind, char *out, const void *in, size_t n)
     return (size_t)(to - out);
 }
 
-/* Value of a base64 digit, or 64 and above. Bytes over 127 are data like any other here: the
- * argument is unsigned, and nothing is looked up by it. */
-static unsigned base64_value(aw_base64_e kind, unsigned char c)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A' + 0u;
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26u;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52u;
-    }
-    if (c == (kind == AW_BASE64 ? '+' : '-')) {
-        return 62;
-    }
-    return c == (kind == AW_BASE64 ? '/' : '_') ? 63 : 64;
-}
+/* Value of a digit plus one, so that what the tables leave out (0) is no digit. */
+#define LETTERS_AND_NUMBERS                                                                        \
+    ['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8,        \
+    ['I'] = 9, ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, \
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23,            \
+    ['X'] = 24, ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30,            \
+    ['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37,            \
+    ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44,            \
+    ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48, ['w'] = 49, ['x'] = 50, ['y'] = 51,            \
+    ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56, ['4'] = 57, ['5'] = 58,            \
+    ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62
+static const unsigned char base64_values[2][256] = {
+    [AW_BASE64] = {LETTERS_AND_NUMBERS, ['+'] = 63, ['/'] = 64},
+    [AW_BASE64URL] = {LETTERS_AND_NUMBERS, ['-'] = 63, ['_'] = 64}};
 
 /* Takes the padding off; false when it is not exactly what the length calls for. */
 static bool base64_unpad(aw_base64_e kind, const char *in, size_t *n)
@@ -150,43 +148,53 @@ static bool base64_unpad(aw_base64_e kind, const char *in, size_t *n)
 bool aw_base64_decode(aw_base64_e kind, void *out, size_t room, size_t *outlen, const char *in,
                       size_t n)
 {
+    const unsigned char *values = base64_values[kind];
     unsigned char *to = out;
     uint32_t bits = 0;
-    unsigned have = 0;
-    size_t done = 0;
+    size_t i = 0;
 
     if (!base64_unpad(kind, in, &n) || n / 4 * 3 + (n % 4 == 0 ? 0 : n % 4 - 1) > room) {
         return false;
     }
-    for (size_t i = 0; i < n; i++) {
-        const unsigned value = base64_value(kind, (unsigned char)in[i]);
-        if (value > 63) {
+    for (; n - i >= 4; i += 4, to += 3) {
+        const uint32_t a = values[(unsigned char)in[i]], b = values[(unsigned char)in[i + 1]];
+        const uint32_t c = values[(unsigned char)in[i + 2]], d = values[(unsigned char)in[i + 3]];
+        if (a == 0 || b == 0 || c == 0 || d == 0) {
             return false;
         }
-        bits = bits << 6 | value;
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            to[done++] = (unsigned char)(bits >> have);
-            bits &= (1u << have) - 1;
-        }
+        bits = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+        to[0] = (unsigned char)(bits >> 16);
+        to[1] = (unsigned char)(bits >> 8);
+        to[2] = (unsigned char)bits;
     }
-    if (bits != 0) {
+    const size_t rest = n - i;
+    bits = 0;
+    for (; i < n; i++) {
+        const uint32_t value = values[(unsigned char)in[i]];
+        if (value == 0) {
+            return false;
+        }
+        bits = bits << 6 | (value - 1);
+    }
+    if (rest == 2) {
+        *to++ = (unsigned char)(bits >> 4);
+        bits &= 15;
+    } else if (rest == 3) {
+        *to++ = (unsigned char)(bits >> 10);
+        *to++ = (unsigned char)(bits >> 2);
+        bits &= 3;
+    }
+    /* Bits that no byte takes up must be zero. */
+    if (rest != 0 && bits != 0) {
         return false;
     }
-    *outlen = done;
+    *outlen = (size_t)(to - (unsigned char *)out);
     return true;
 }
 
 bool aw_equal_secret(const void *a, const void *b, size_t n)
 {
-    const volatile unsigned char *x = a, *y = b;
-    unsigned char difference = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        difference = (unsigned char)(difference | (x[i] ^ y[i]));
-    }
-    return difference == 0;
+    return CRYPTO_memcmp(a, b, n) == 0;
 }
 
 void aw_wipe(void *p, size_t n)

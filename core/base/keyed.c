@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/provider.h"
+
 /* Parts that fit are hashed by one call: each call costs more than the hash of some bytes. */
 #define GATHER_MAX 256
 
@@ -17,10 +19,16 @@ enum { SIZE_8, SIZE_16, SIZES };
 
 /* The contexts of one thread. */
 typedef struct contexts_t {
-    EVP_MAC_CTX *of[SIZES];
+    void *of[SIZES];
 } contexts_t;
 
-static EVP_MAC *siphash;
+static EVP_MAC *siphash; /* holds its provider */
+static OSSL_FUNC_mac_newctx_fn *mac_create;
+static OSSL_FUNC_mac_freectx_fn *mac_destroy;
+static OSSL_FUNC_mac_set_ctx_params_fn *mac_set;
+static OSSL_FUNC_mac_init_fn *mac_init;
+static OSSL_FUNC_mac_update_fn *mac_update;
+static OSSL_FUNC_mac_final_fn *mac_final;
 static pthread_key_t contexts_key;
 static unsigned users;      /* nested calls of init */
 static unsigned generation; /* of `contexts_key`: what a thread made before it is not ours */
@@ -34,10 +42,32 @@ static void contexts_free(void *p)
 
     if (contexts != NULL) {
         for (int i = 0; i < SIZES; i++) {
-            EVP_MAC_CTX_free(contexts->of[i]);
+            if (contexts->of[i] != NULL) {
+                mac_destroy(contexts->of[i]);
+            }
         }
         free(contexts);
     }
+}
+
+static bool find_functions(void)
+{
+    aw_provider_function_t functions[] = {
+        {OSSL_FUNC_MAC_NEWCTX, NULL},         {OSSL_FUNC_MAC_FREECTX, NULL},
+        {OSSL_FUNC_MAC_SET_CTX_PARAMS, NULL}, {OSSL_FUNC_MAC_INIT, NULL},
+        {OSSL_FUNC_MAC_UPDATE, NULL},         {OSSL_FUNC_MAC_FINAL, NULL}};
+
+    if (!aw_provider_find(EVP_MAC_get0_provider(siphash), OSSL_OP_MAC, "SIPHASH", functions,
+                          sizeof(functions) / sizeof(functions[0]))) {
+        return false;
+    }
+    mac_create = (OSSL_FUNC_mac_newctx_fn *)functions[0].function;
+    mac_destroy = (OSSL_FUNC_mac_freectx_fn *)functions[1].function;
+    mac_set = (OSSL_FUNC_mac_set_ctx_params_fn *)functions[2].function;
+    mac_init = (OSSL_FUNC_mac_init_fn *)functions[3].function;
+    mac_update = (OSSL_FUNC_mac_update_fn *)functions[4].function;
+    mac_final = (OSSL_FUNC_mac_final_fn *)functions[5].function;
+    return true;
 }
 
 apr_status_t aw_keyed_init(void)
@@ -50,7 +80,7 @@ apr_status_t aw_keyed_init(void)
     if (siphash == NULL) {
         return APR_EGENERAL;
     }
-    if (pthread_key_create(&contexts_key, contexts_free) != 0) {
+    if (!find_functions() || pthread_key_create(&contexts_key, contexts_free) != 0) {
         EVP_MAC_free(siphash);
         siphash = NULL;
         return APR_EGENERAL;
@@ -76,14 +106,14 @@ void aw_keyed_term(void)
     siphash = NULL;
 }
 
-static EVP_MAC_CTX *context_create(size_t size)
+static void *context_create(size_t size)
 {
-    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(siphash);
+    void *ctx = mac_create(OSSL_PROVIDER_get0_provider_ctx(EVP_MAC_get0_provider(siphash)));
     OSSL_PARAM params[] = {OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &size),
                            OSSL_PARAM_construct_end()};
 
-    if (ctx != NULL && !EVP_MAC_CTX_set_params(ctx, params)) {
-        EVP_MAC_CTX_free(ctx);
+    if (ctx != NULL && !mac_set(ctx, params)) {
+        mac_destroy(ctx);
         ctx = NULL;
     }
     return ctx;
@@ -114,7 +144,7 @@ static contexts_t *contexts_get(void)
     return made;
 }
 
-static bool update(EVP_MAC_CTX *ctx, const aw_span_t *parts, size_t n)
+static bool update(void *ctx, const aw_span_t *parts, size_t n)
 {
     unsigned char all[GATHER_MAX];
     size_t total = 0;
@@ -131,11 +161,11 @@ static bool update(EVP_MAC_CTX *ctx, const aw_span_t *parts, size_t n)
         }
     }
     if (total != SIZE_MAX) {
-        return EVP_MAC_update(ctx, all, total) != 0;
+        return mac_update(ctx, all, total) != 0;
     }
     for (size_t i = 0; ok && i < n; i++) {
         ok = parts[i].len == 0 ||
-             EVP_MAC_update(ctx, (const unsigned char *)parts[i].ptr, parts[i].len) != 0;
+             mac_update(ctx, (const unsigned char *)parts[i].ptr, parts[i].len) != 0;
     }
     return ok;
 }
@@ -150,9 +180,9 @@ apr_status_t aw_keyed_hash(const unsigned char *key, const aw_span_t *parts, siz
     if (contexts == NULL || (size != 8 && size != 16)) {
         return APR_EGENERAL;
     }
-    EVP_MAC_CTX *ctx = contexts->of[size == 8 ? SIZE_8 : SIZE_16];
-    if (!EVP_MAC_init(ctx, key, AW_KEYED_KEY, NULL) || !update(ctx, parts, n) ||
-        !EVP_MAC_final(ctx, hash, &written, sizeof(hash)) || written != size) {
+    void *ctx = contexts->of[size == 8 ? SIZE_8 : SIZE_16];
+    if (!mac_init(ctx, key, AW_KEYED_KEY, NULL) || !update(ctx, parts, n) ||
+        !mac_final(ctx, hash, &written, sizeof(hash)) || written != size) {
         return APR_EGENERAL;
     }
     memcpy(out, hash, size);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/keyed.h"
+#include "base/provider.h"
 
 /* Parts that fit are hashed by one call: a call costs about as much as copying this many bytes. */
 #define GATHER_MAX 1024
@@ -33,10 +34,20 @@ static const alg_info_t algs[AW_ALG_COUNT] = {
 
 /* The contexts of one thread, made as they are needed. */
 typedef struct contexts_t {
-    EVP_MD_CTX *of[AW_ALG_COUNT];
+    void *of[AW_ALG_COUNT];
 } contexts_t;
 
-static EVP_MD *fetched[AW_ALG_COUNT];
+/* A hash as its provider computes it; `md` holds the provider, NULL when there is none. */
+typedef struct hash_t {
+    EVP_MD *md;
+    OSSL_FUNC_digest_newctx_fn *create;
+    OSSL_FUNC_digest_freectx_fn *destroy;
+    OSSL_FUNC_digest_init_fn *init;
+    OSSL_FUNC_digest_update_fn *update;
+    OSSL_FUNC_digest_final_fn *final;
+} hash_t;
+
+static hash_t hashes[AW_ALG_COUNT];
 static pthread_key_t contexts_key;
 static unsigned users;      /* nested calls of init */
 static unsigned generation; /* of `contexts_key`: what a thread made before it is not ours */
@@ -50,17 +61,42 @@ static void contexts_free(void *p)
 
     if (contexts != NULL) {
         for (int i = 0; i < AW_ALG_COUNT; i++) {
-            EVP_MD_CTX_free(contexts->of[i]);
+            if (contexts->of[i] != NULL) {
+                hashes[i].destroy(contexts->of[i]);
+            }
         }
         free(contexts);
     }
 }
 
+static bool fetch(hash_t *hash, const char *name)
+{
+    aw_provider_function_t functions[] = {{OSSL_FUNC_DIGEST_NEWCTX, NULL},
+                                          {OSSL_FUNC_DIGEST_FREECTX, NULL},
+                                          {OSSL_FUNC_DIGEST_INIT, NULL},
+                                          {OSSL_FUNC_DIGEST_UPDATE, NULL},
+                                          {OSSL_FUNC_DIGEST_FINAL, NULL}};
+    EVP_MD *md = EVP_MD_fetch(NULL, name, NULL);
+
+    if (md == NULL || !aw_provider_find(EVP_MD_get0_provider(md), OSSL_OP_DIGEST, name, functions,
+                                        sizeof(functions) / sizeof(functions[0]))) {
+        EVP_MD_free(md);
+        return false;
+    }
+    hash->md = md;
+    hash->create = (OSSL_FUNC_digest_newctx_fn *)functions[0].function;
+    hash->destroy = (OSSL_FUNC_digest_freectx_fn *)functions[1].function;
+    hash->init = (OSSL_FUNC_digest_init_fn *)functions[2].function;
+    hash->update = (OSSL_FUNC_digest_update_fn *)functions[3].function;
+    hash->final = (OSSL_FUNC_digest_final_fn *)functions[4].function;
+    return true;
+}
+
 static void unfetch(void)
 {
     for (int i = 0; i < AW_ALG_COUNT; i++) {
-        EVP_MD_free(fetched[i]);
-        fetched[i] = NULL;
+        EVP_MD_free(hashes[i].md);
+        hashes[i].md = NULL;
     }
 }
 
@@ -75,8 +111,7 @@ apr_status_t aw_algorithms_init(void)
     /* What is missing here is missing for good; it leaves no error behind for others to find. */
     ERR_set_mark();
     for (int i = 0; i < AW_ALG_COUNT; i++) {
-        fetched[i] = EVP_MD_fetch(NULL, algs[i].openssl, NULL);
-        any = any || fetched[i] != NULL;
+        any |= fetch(&hashes[i], algs[i].openssl);
     }
     ERR_pop_to_mark();
     if (!any || aw_keyed_init() != APR_SUCCESS) {
@@ -163,8 +198,8 @@ const char *aw_algorithm_name(char *out, aw_algorithm_t alg)
     return out;
 }
 
-/* This thread's context, ready for a new hash; NULL when it cannot be had. */
-static EVP_MD_CTX *context_start(aw_alg_e alg)
+/* This thread's context for a hash that is offered; NULL when it cannot be had. */
+static void *context_get(aw_alg_e alg)
 {
     if (own == NULL || own_generation != generation) {
         contexts_t *made = calloc(1, sizeof(*made));
@@ -175,22 +210,16 @@ static EVP_MD_CTX *context_start(aw_alg_e alg)
         own = made;
         own_generation = generation;
     }
-    EVP_MD_CTX *ctx = own->of[alg];
-    if (ctx != NULL) {
-        /* No type: the one it has, without a look at fetching or reference counts. */
-        return EVP_DigestInit_ex2(ctx, NULL, NULL) ? ctx : NULL;
+    contexts_t *contexts = own;
+    if (contexts->of[alg] == NULL) {
+        contexts->of[alg] = hashes[alg].create(
+            OSSL_PROVIDER_get0_provider_ctx(EVP_MD_get0_provider(hashes[alg].md)));
     }
-    ctx = EVP_MD_CTX_new();
-    if (ctx == NULL || !EVP_DigestInit_ex2(ctx, fetched[alg], NULL)) {
-        EVP_MD_CTX_free(ctx);
-        return NULL;
-    }
-    own->of[alg] = ctx;
-    return ctx;
+    return contexts->of[alg];
 }
 
-/* Hashes the parts into `ctx`, by one call where they fit together; wipes what it gathered. */
-static bool update(EVP_MD_CTX *ctx, const aw_span_t *parts, size_t n)
+/* Hashes several parts, by one call where they fit together; wipes what it gathered. */
+static bool update(const hash_t *hash, void *ctx, const aw_span_t *parts, size_t n)
 {
     unsigned char all[GATHER_MAX];
     size_t total = 0;
@@ -205,10 +234,11 @@ static bool update(EVP_MD_CTX *ctx, const aw_span_t *parts, size_t n)
         }
     }
     if (fits) {
-        ok = EVP_DigestUpdate(ctx, all, total) != 0;
+        ok = hash->update(ctx, all, total) != 0;
     }
     for (size_t i = 0; !fits && ok && i < n; i++) {
-        ok = parts[i].len == 0 || EVP_DigestUpdate(ctx, parts[i].ptr, parts[i].len) != 0;
+        ok = parts[i].len == 0 ||
+             hash->update(ctx, (const unsigned char *)parts[i].ptr, parts[i].len) != 0;
     }
     aw_wipe(all, total);
     return ok;
@@ -216,18 +246,21 @@ static bool update(EVP_MD_CTX *ctx, const aw_span_t *parts, size_t n)
 
 apr_status_t aw_hash(aw_alg_e alg, const aw_span_t *parts, size_t n, unsigned char *out)
 {
-    if (fetched[alg] == NULL) {
+    const hash_t *hash = &hashes[alg];
+    size_t written;
+
+    if (hash->md == NULL) {
         return APR_ENOTIMPL;
     }
-    EVP_MD_CTX *ctx = context_start(alg);
-    if (ctx == NULL) {
+    void *ctx = context_get(alg);
+    if (ctx == NULL || !hash->init(ctx, NULL)) {
         return APR_EGENERAL;
     }
     /* One part needs no gathering: its bytes lie together already. */
-    const bool ok =
-        n == 1 ? parts[0].len == 0 || EVP_DigestUpdate(ctx, parts[0].ptr, parts[0].len) != 0
-               : update(ctx, parts, n);
-    if (!ok || !EVP_DigestFinal_ex(ctx, out, NULL)) {
+    const bool ok = n == 1 && parts[0].len > 0
+                        ? hash->update(ctx, (const unsigned char *)parts[0].ptr, parts[0].len) != 0
+                        : update(hash, ctx, parts, n);
+    if (!ok || !hash->final(ctx, out, &written, aw_alg_size(alg))) {
         return APR_EGENERAL;
     }
     return APR_SUCCESS;
@@ -239,7 +272,7 @@ struct aw_hasher_t {
 
 apr_status_t aw_hasher_create(aw_hasher_t **hasher, aw_alg_e alg)
 {
-    if (fetched[alg] == NULL) {
+    if (hashes[alg].md == NULL) {
         return APR_ENOTIMPL;
     }
     aw_hasher_t *made = malloc(sizeof(*made));
@@ -247,7 +280,7 @@ apr_status_t aw_hasher_create(aw_hasher_t **hasher, aw_alg_e alg)
         return APR_ENOMEM;
     }
     made->ctx = EVP_MD_CTX_new();
-    if (made->ctx == NULL || !EVP_DigestInit_ex2(made->ctx, fetched[alg], NULL)) {
+    if (made->ctx == NULL || !EVP_DigestInit_ex2(made->ctx, hashes[alg].md, NULL)) {
         aw_hasher_destroy(made);
         return APR_EGENERAL;
     }

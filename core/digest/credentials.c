@@ -65,10 +65,42 @@ const char *aw_qop_name(aw_qop_e qop)
     return names[qop];
 }
 
+/* The field of a name written in lower case, as every client does: comparisons of a fixed length
+ * are a few instructions each. */
+static int field_find_exact(aw_span_t name)
+{
+#define IS(text) (memcmp(name.ptr, text, sizeof(text) - 1) == 0)
+    switch (name.len) {
+    case 2:
+        return IS("nc") ? FIELD_NC : FIELDS;
+    case 3:
+        return IS("uri") ? FIELD_URI : IS("qop") ? FIELD_QOP : FIELDS;
+    case 5:
+        return IS("nonce") ? FIELD_NONCE : IS("realm") ? FIELD_REALM : FIELDS;
+    case 6:
+        return IS("cnonce") ? FIELD_CNONCE : IS("opaque") ? FIELD_OPAQUE : FIELDS;
+    case 8:
+        return IS("username")   ? FIELD_USERNAME
+               : IS("response") ? FIELD_RESPONSE
+               : IS("userhash") ? FIELD_USERHASH
+                                : FIELDS;
+    case 9:
+        return IS("algorithm") ? FIELD_ALGORITHM : IS("username*") ? FIELD_USERNAME_EXT : FIELDS;
+    default:
+        return FIELDS;
+    }
+#undef IS
+}
+
 static int field_find(aw_span_t name)
 {
+    const int exact = field_find_exact(name);
+
+    if (exact != FIELDS) {
+        return exact;
+    }
     for (int i = 0; i < FIELDS; i++) {
-        if (infos[i].name.len == name.len && aw_span_equal_nocase(infos[i].name, name)) {
+        if (aw_span_equal_nocase(infos[i].name, name)) {
             return i;
         }
     }

@@ -3,7 +3,9 @@
  */
 #include "digest/params.h"
 
-#include <stdint.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/text.h"
 
@@ -46,6 +48,30 @@ static const char *skip(const char *at, const char *end, int class)
         at++;
     }
     return at;
+}
+
+/* Over what may stand in a quoted-string as it is: sixteen bytes at a time where the machine can.
+ * Both ways give the same answer. */
+static const char *skip_quoted(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    while (end - at >= 16) {
+        const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+        const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+        const __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7F));
+        const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+        const __m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+        const int hits =
+            _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(control, del), _mm_or_si128(quote, slash)));
+        if (hits != 0) {
+            at += __builtin_ctz((unsigned)hits);
+            break;
+        }
+        at += 16;
+    }
+#endif
+    /* The rest; also what follows a HTAB, which is a control character but may stand here. */
+    return skip(at, end, IS_QUOTED);
 }
 
 static const char *skip_space(const char *at, const char *end)
@@ -92,7 +118,7 @@ static bool read_quoted(aw_params_t *it, aw_param_t *item)
     item->quoted = true;
     item->value.ptr = at;
     for (;;) {
-        at = skip(at, it->end, IS_QUOTED);
+        at = skip_quoted(at, it->end);
         if (at == it->end) {
             break;
         }

@@ -5,6 +5,7 @@
 
 #include "base/keyed.h"
 #include "digest/challenge.h"
+#include "digest/uri.h"
 
 /* How far in the future a nonce may have been issued: clocks of several servers differ, and a
  * clock may be set back a little. Further ahead it would live longer than its lifetime. */
@@ -30,7 +31,7 @@ static const verdict_info_t verdicts[AW_VERDICT_COUNT] = {
     [AW_VERDICT_NO_VALUE] = {"user has no value in this algorithm", false},
     [AW_VERDICT_WRONG_RESPONSE] = {"wrong response", false},
     [AW_VERDICT_NC_USED] = {"nonce count used before", true},
-    [AW_VERDICT_NC_DROPPED] = {"nonce count no longer known", true},
+    [AW_VERDICT_NC_DROPPED] = {"nonce count not known here", true},
     [AW_VERDICT_ERROR] = {"internal error", false}};
 
 const char *aw_verdict_text(aw_verdict_e verdict)
@@ -42,124 +43,6 @@ bool aw_verdict_is_stale(aw_verdict_e verdict)
 {
     return verdicts[verdict].stale;
 }
-
-/* --- uri --- */
-
-/* A URI in absolute form, taken apart. */
-typedef struct absolute_t {
-    aw_span_t scheme;
-    aw_span_t authority;
-    aw_span_t path; /* with the query; may be empty */
-} absolute_t;
-
-static aw_span_t from(aw_span_t s, size_t offset)
-{
-    return (aw_span_t){s.ptr + offset, s.len - offset};
-}
-
-static bool absolute_parse(absolute_t *out, aw_span_t uri)
-{
-    static const aw_span_t schemes[] = {
-        {"http", 4}, {"https", 5}, {"ws", 2}, {"wss", 3}, {"ftp", 3}};
-    const char *colon = uri.len > 0 ? memchr(uri.ptr, ':', uri.len) : NULL;
-
-    if (colon == NULL) {
-        return false;
-    }
-    out->scheme = (aw_span_t){uri.ptr, (size_t)(colon - uri.ptr)};
-    const aw_span_t rest = from(uri, out->scheme.len + 1);
-    if (rest.len < 3 || rest.ptr[0] != '/' || rest.ptr[1] != '/') {
-        return false;
-    }
-    size_t end = 2;
-    while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?') {
-        end++;
-    }
-    out->authority = (aw_span_t){rest.ptr + 2, end - 2};
-    out->path = from(rest, end);
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        if (aw_span_equal_nocase(out->scheme, schemes[i])) {
-            return out->authority.len > 0;
-        }
-    }
-    return false;
-}
-
-/* The authority without an empty port, or the scheme's default one. */
-static aw_span_t without_port(aw_span_t authority, aw_span_t scheme)
-{
-    static const struct {
-        aw_span_t scheme, port;
-    } defaults[] = {{{"http", 4}, {"80", 2}},
-                    {{"https", 5}, {"443", 3}},
-                    {{"ws", 2}, {"80", 2}},
-                    {{"wss", 3}, {"443", 3}},
-                    {{"ftp", 3}, {"21", 2}}};
-    size_t colon = authority.len;
-
-    /* From behind, and not into the brackets of an IPv6 address. */
-    while (colon > 0 && authority.ptr[colon - 1] != ':' && authority.ptr[colon - 1] != ']') {
-        colon--;
-    }
-    if (colon == 0 || authority.ptr[colon - 1] != ':') {
-        return authority;
-    }
-    const aw_span_t port = from(authority, colon), host = {authority.ptr, colon - 1};
-    if (port.len == 0) {
-        return host;
-    }
-    for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
-        if (aw_span_equal_nocase(scheme, defaults[i].scheme) &&
-            aw_span_equal(port, defaults[i].port)) {
-            return host;
-        }
-    }
-    return authority;
-}
-
-/* Equal to the byte, an empty path being "/" (RFC 9110 section 4.2.3). Neither holds anything
- * but a path and a query: what does not start with '/' starts with '?'. */
-static bool path_equal(aw_span_t a, aw_span_t b)
-{
-    if (a.len > 0 && a.ptr[0] == '/') {
-        a = from(a, 1);
-    }
-    if (b.len > 0 && b.ptr[0] == '/') {
-        b = from(b, 1);
-    }
-    return aw_span_equal(a, b);
-}
-
-bool aw_digest_uri_matches(aw_span_t uri, aw_span_t target, aw_span_t host)
-{
-    absolute_t a, b;
-
-    if (uri.len == 0) {
-        return false;
-    }
-    if (aw_span_equal(uri, target)) {
-        return true;
-    }
-    const bool uri_absolute = absolute_parse(&a, uri), target_absolute = absolute_parse(&b, target);
-    if (uri.ptr[0] == '/') {
-        return target_absolute && path_equal(uri, b.path);
-    }
-    if (!uri_absolute) {
-        return false;
-    }
-    if (target_absolute) {
-        return aw_span_equal_nocase(a.scheme, b.scheme) &&
-               aw_span_equal_nocase(without_port(a.authority, a.scheme),
-                                    without_port(b.authority, b.scheme)) &&
-               path_equal(a.path, b.path);
-    }
-    return target.len > 0 && target.ptr[0] == '/' && host.len > 0 &&
-           aw_span_equal_nocase(without_port(a.authority, a.scheme),
-                                without_port(host, a.scheme)) &&
-           path_equal(a.path, target);
-}
-
-/* --- the verifier --- */
 
 /* What the configuration says about the credentials, before any secret is involved. */
 static aw_verdict_e check_policy(const aw_credentials_t *credentials,
@@ -279,12 +162,12 @@ static aw_verdict_e check_response(work_t *work, apr_status_t *status, aw_verdic
 }
 
 static aw_verdict_e take_count(const aw_digest_policy_t *policy, const aw_nonce_t *nonce,
-                               uint32_t nc)
+                               aw_span_t user, uint32_t nc)
 {
     if (policy->nc_table == NULL) {
         return AW_VERDICT_OK;
     }
-    switch (aw_nc_take(policy->nc_table, nonce, nc)) {
+    switch (aw_nc_take(policy->nc_table, nonce, aw_nc_user(policy->nc_table, user), nc)) {
     case AW_NC_TAKEN:
         return AW_VERDICT_OK;
     case AW_NC_USED:
@@ -342,7 +225,7 @@ aw_verdict_e aw_digest_verify(aw_digest_result_t *result, const aw_digest_policy
         verdict = check_response(&work, &result->status, verdict, policy, request, credentials);
     }
     if (verdict == AW_VERDICT_OK) {
-        verdict = take_count(policy, &nonce, credentials->nc);
+        verdict = take_count(policy, &nonce, work.found.user, credentials->nc);
     }
     if (verdict == AW_VERDICT_OK) {
         const size_t size = aw_alg_size(credentials->algorithm.hash);

@@ -10,6 +10,7 @@
 
 #include "digest/compute.h"
 #include "digest/nc_table.h"
+#include "digest/uri.h"
 
 /* The outcome. The module's answer: OK lets in; BAD_* is 400; NONCE_*, NC_* and FOREIGN ask again
  * with stale=true; the rest ask again; ERROR is 500. */
@@ -65,7 +66,8 @@ typedef struct aw_digest_policy_t {
     unsigned qops; /* AW_QOP_BIT()s offered */
     bool userhash;
     apr_interval_time_t nonce_lifetime; /* > 0, at most AW_NONCE_LIFETIME_MAX */
-    apr_time_t not_before; /* nonces issued earlier are expired: the nc table's own beginning */
+    apr_time_t not_before; /* nonces issued earlier, here or on another node, are expired: the
+                            * nc table's own beginning, before which they may have been used */
     const aw_keyring_t *keys;
     aw_nc_table_t *nc_table; /* NULL: no count is checked (a subrequest of a request that was) */
     aw_a1_lookup_fn lookup;
@@ -103,11 +105,5 @@ typedef struct aw_digest_result_t {
 /* Verifies. Any thread. */
 aw_verdict_e aw_digest_verify(aw_digest_result_t *result, const aw_digest_policy_t *policy,
                               const aw_digest_request_t *request);
-
-/* Whether a `uri` parameter names the request target: equal to the byte, or in absolute form with
- * the same authority (host case-insensitive, default port of http/https optional) and the same
- * path and query; a path-only uri matches the path of an absolute-form target (clients of forward
- * proxies send it so). */
-bool aw_digest_uri_matches(aw_span_t uri, aw_span_t target, aw_span_t host);
 
 #endif
