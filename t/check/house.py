@@ -11,6 +11,8 @@ ROOT = Path(os.environ.get("AUTHWS_SRCDIR") or Path(__file__).resolve().parent.p
 SKIPPED = {".git", "out", "node_modules", "__pycache__", "autom4te.cache", ".pytest_cache",
            ".deps", ".libs", "_build", "_inst", "aux", "corpus", "vectors"}
 
+# What libtoolize puts beside our macros.
+BROUGHT = re.compile(r"(libtool|lt[a-z~-]+)\.m4$")
 TOP = ("README.md", "configure.ac", "Makefile.am")
 
 
@@ -33,7 +35,8 @@ def files(*suffixes, under=("core", "mod_authws", "tools", "t", "build", "doc", 
                                 if d not in SKIPPED and not d.startswith("mod_authws-"))
             for name in names:
                 path = Path(folder) / name
-                if path.suffix in suffixes and path.is_file() and readable(path):
+                if path.suffix in suffixes and path.is_file() and readable(path) \
+                        and not BROUGHT.match(name):
                     seen.add(path)
     return sorted(seen)
 

@@ -177,8 +177,11 @@ static bool holds(aw_span_t guard, aw_span_t guard2, const char *text, size_t n)
     for (int i = 0; i < count; i++) {
         const aw_span_t all[] = {got[i].realm, got[i].nonce, got[i].domain, got[i].opaque};
         for (size_t k = 0; k < 4; k++) {
+            if (all[k].len == 0) {
+                continue; /* and ptr may be NULL */
+            }
             const char *end = all[k].ptr + all[k].len;
-            if (all[k].len > 0 && !(all[k].ptr >= field.ptr && end <= field.ptr + n) &&
+            if (!(all[k].ptr >= field.ptr && end <= field.ptr + n) &&
                 !(all[k].ptr >= room && end <= room + n)) {
                 return false;
             }

@@ -3,6 +3,8 @@
  */
 #include "unit.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
 
 typedef struct heard_t {
@@ -19,7 +21,7 @@ static void hear(void *baton, aw_log_level_e level, unsigned number, const char 
     heard->times++;
     heard->level = level;
     heard->number = number;
-    (void)strncpy(heard->text, text, sizeof(heard->text) - 1);
+    snprintf(heard->text, sizeof(heard->text), "%s", text);
 }
 
 static void a_message_reaches_the_sink_formatted(void)
