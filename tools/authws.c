@@ -1,0 +1,88 @@
+/* authws: the program of many jobs that goes with mod_authws; finds the job and starts it.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "authws.h"
+
+#include <apr_general.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "digest/algorithm.h"
+
+static const char help[] =
+    "Usage: authws bench digest [options] URL\n"
+    "       authws --help | --version\n"
+    "\n"
+    "  bench digest   loads a server with Digest logins and judges its answers\n"
+    "\n"
+    "Each job says more with --help. Exit status: 0 done, 1 not so, 2 bad usage, 3 file or system\n"
+    "error.\n";
+
+static const struct {
+    const char *group, *name;
+    int (*run)(int argc, char **argv, apr_pool_t *p);
+} jobs[] = {{"bench", "digest", bench_digest}};
+
+#define JOBS (sizeof(jobs) / sizeof(jobs[0]))
+
+void complain(const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    fputs("authws: ", stderr);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+static int out_of_memory(int status)
+{
+    (void)status;
+    complain("out of memory");
+    exit(EXIT_SYSTEM);
+}
+
+static int run(size_t job, int argc, char **argv)
+{
+    apr_pool_t *pool = NULL;
+
+    if (apr_initialize() != APR_SUCCESS ||
+        apr_pool_create_ex(&pool, NULL, out_of_memory, NULL) != APR_SUCCESS ||
+        aw_algorithms_init() != APR_SUCCESS) {
+        complain("APR or OpenSSL cannot be set up");
+        return EXIT_SYSTEM;
+    }
+    const int rv = jobs[job].run(argc, argv, pool);
+
+    apr_pool_destroy(pool);
+    aw_algorithms_term();
+    apr_terminate();
+    return rv;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(help, stdout);
+        return EXIT_DONE;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        fputs("authws " AUTHWS_VERSION "\n", stdout);
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; argc > 2 && i < JOBS; i++) {
+        if (strcmp(argv[1], jobs[i].group) == 0 && strcmp(argv[2], jobs[i].name) == 0) {
+            return run(i, argc - 2, argv + 2);
+        }
+    }
+    if (argc > 2) {
+        complain("there is no job \"%s %s\"", argv[1], argv[2]);
+    } else if (argc == 2) {
+        complain("\"%s\" alone names no job", argv[1]);
+    }
+    fputs(help, stderr);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,18 @@
+/* What the subcommands of the authws program share: exit statuses and complaints.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AUTHWS_TOOLS_AUTHWS_H
+#define AUTHWS_TOOLS_AUTHWS_H
+
+#include <apr_pools.h>
+
+/* Exit statuses. */
+enum { EXIT_DONE = 0, EXIT_NOT_SO = 1, EXIT_USAGE = 2, EXIT_SYSTEM = 3 };
+
+/* Says "authws: " and the text, printf's way, on standard error. */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* `authws bench digest`; argv[0] is "digest". Returns the exit status. */
+int bench_digest(int argc, char **argv, apr_pool_t *p);
+
+#endif
