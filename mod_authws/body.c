@@ -225,10 +225,13 @@ void authws_body_answer(authws_request_t *state, request_rec *r, const aw_digest
     state->body->reply = reply;
 }
 
-/* Adds up what would be held; false when it may not be: too much, of unknown length, or flushed. */
-static bool may_hold(const apr_bucket_brigade *held, const apr_bucket_brigade *bb, apr_off_t limit,
-                     bool *eos)
+/* Adds up what would be held; false when it may not be: too much, or streamed. A flush says that
+ * somebody waits, unless the end is in sight: mod_proxy flushes whenever its backend pauses, and
+ * whether rspauth is there must not be a matter of luck. */
+static bool may_hold(request_rec *r, const apr_bucket_brigade *held, const apr_bucket_brigade *bb,
+                     apr_off_t limit, bool *eos)
 {
+    const bool has_length = apr_table_get(r->headers_out, "Content-Length") != NULL;
     apr_off_t before = 0;
     apr_off_t length = 0;
 
@@ -241,7 +244,7 @@ static bool may_hold(const apr_bucket_brigade *held, const apr_bucket_brigade *b
             *eos = true;
             break;
         }
-        if (APR_BUCKET_IS_FLUSH(b)) {
+        if (APR_BUCKET_IS_FLUSH(b) && !has_length) {
             return false;
         }
         if (!APR_BUCKET_IS_METADATA(b)) {
@@ -298,9 +301,15 @@ static void set_rspauth(request_rec *r, const reply_t *reply, apr_bucket_brigade
         return;
     }
     aw_hex_encode(hex, rspauth, size);
-    const char *rest = apr_table_get(r->err_headers_out, reply->header);
+    /* For an error page httpd has exchanged the two tables by now. */
+    apr_table_t *headers = r->err_headers_out;
+    const char *rest = apr_table_get(headers, reply->header);
+    if (!rest) {
+        headers = r->headers_out;
+        rest = apr_table_get(headers, reply->header);
+    }
     if (rest) {
-        apr_table_setn(r->err_headers_out, reply->header,
+        apr_table_setn(headers, reply->header,
                        apr_psprintf(r->pool, "rspauth=\"%.*s\", %s", (int)(2 * size), hex, rest));
     }
 }
@@ -311,7 +320,7 @@ static apr_status_t hold(ap_filter_t *f, apr_bucket_brigade *bb)
     reply_t *reply = body->reply;
     bool eos = false;
 
-    if (reply && may_hold(reply->held, bb, body->limit, &eos)) {
+    if (reply && may_hold(f->r, reply->held, bb, body->limit, &eos)) {
         if (!eos) {
             return ap_save_brigade(f, &reply->held, &bb, f->r->pool);
         }

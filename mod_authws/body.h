@@ -19,14 +19,15 @@ int authws_body_status(const authws_request_t *state);
 
 /* Arranges for rspauth over the answer's body in `header`, whose value (without rspauth) already
  * stands in r->err_headers_out: the answer is held back up to the request's body limit. An answer
- * that is longer, streamed or cut into ranges goes out without rspauth. */
+ * that is longer, streamed without a declared length, or cut into ranges goes out without it. */
 void authws_body_answer(authws_request_t *state, request_rec *r, const aw_digest_result_t *result,
                         const char *header);
 
 /* Registers the filters. */
 void authws_body_register(void);
 
-/* insert_filter: puts the filters into a request that an internal redirect made. */
+/* insert_filter and insert_error_filter: puts the filters into a request that an internal redirect
+ * made, or that is answered with an error page. */
 void authws_body_insert(request_rec *r);
 
 #endif
