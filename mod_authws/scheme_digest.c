@@ -12,28 +12,39 @@
 
 /* Where the verifier looks users up, and what it found. */
 typedef struct lookup_t {
-    aw_a1_store_t *store;
-    apr_time_t now;
+    authws_check_t *check;
     aw_a1_entry_t entry;
+    aw_span_t user; /* whose failures are counted: as in the store, or as sent if not there */
 } lookup_t;
 
 static apr_status_t lookup(void *baton, aw_alg_e alg, aw_span_t realm, aw_span_t user,
                            bool userhash, aw_a1_found_t *found)
 {
     lookup_t *l = baton;
+    aw_a1_store_t *store = l->check->dir->store;
     apr_status_t rv;
 
     if (userhash) {
-        rv = aw_a1_store_find_userhash(l->store, realm, user, alg, l->now, &l->entry);
+        rv = aw_a1_store_find_userhash(store, realm, user, alg, l->check->now, &l->entry);
     } else {
-        rv = aw_a1_store_find(l->store, realm, user, &alg, l->now, &l->entry);
+        rv = aw_a1_store_find(store, realm, user, &alg, l->check->now, &l->entry);
+    }
+    if (rv == APR_SUCCESS || rv == APR_ENOTIMPL) {
+        found->user = (aw_span_t){l->entry.user, l->entry.user_len};
     }
     if (rv == APR_SUCCESS) {
-        found->user = (aw_span_t){l->entry.user, l->entry.user_len};
         memcpy(found->a1, l->entry.hash, sizeof(found->a1));
         aw_wipe(l->entry.hash, sizeof(l->entry.hash));
     }
     return rv;
+}
+
+static bool blocked(void *baton, aw_span_t user)
+{
+    lookup_t *l = baton;
+
+    l->user = user;
+    return authws_throttle_refuse_user(&l->check->throttle, user);
 }
 
 /* The request body's hash for auth-int; reads the body the first time it is asked for. */
@@ -208,6 +219,7 @@ static int verify(authws_check_t *check)
         .keys = check->server->keys,
         .nc_table = check->state->nc_taken ? NULL : authws_state_nc_table(),
         .lookup = lookup,
+        .blocked = blocked,
         .body_hash = body_hash,
     };
     const aw_digest_request_t request = {
@@ -225,13 +237,16 @@ static int verify(authws_check_t *check)
     aw_verdict_e verdict;
     int status;
 
-    where.store = check->dir->store;
-    where.now = check->now;
+    where.check = check;
+    where.user = aw_span(NULL);
     verdict = aw_digest_verify(&result, &policy, &request);
     check->result = verdict == AW_VERDICT_OK ? "ok" : aw_verdict_text(verdict);
     check->stale = aw_verdict_is_stale(verdict);
+    check->outcome = authws_counter_of(verdict);
     if (verdict == AW_VERDICT_OK) {
         let_in(check, &result);
+    } else if (verdict == AW_VERDICT_ERROR && authws_body_status(check->state) < 500) {
+        check->result = "body not checked"; /* the client's doing, and logged with the reason */
     } else {
         log_refusal(check, verdict, &result);
     }
