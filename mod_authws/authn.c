@@ -177,3 +177,31 @@ int authws_authn_note_failure(request_rec *r, const char *auth_type)
     challenge(&check);
     return OK;
 }
+
+/* Sets in `to` what is there in `from` and not yet in `to`. */
+static void carry(apr_table_t *to, const apr_table_t *from, const char *name)
+{
+    const char *value = apr_table_get(from, name);
+
+    if (value && !apr_table_get(to, name)) {
+        apr_table_setn(to, name, value);
+    }
+}
+
+int authws_authn_fixup(request_rec *r)
+{
+    const request_rec *before = r->prev;
+
+    if (!before) {
+        return DECLINED;
+    }
+    carry(r->notes, before->notes, "authws-scheme");
+    carry(r->notes, before->notes, "authws-result");
+    /* Where nothing has changed httpd keeps the user and does not ask the hooks again, but renames
+     * what stood in the environment. */
+    if (r->user && r->user == before->user) {
+        carry(r->subprocess_env, before->subprocess_env, "AUTHWS_REALM");
+        carry(r->subprocess_env, before->subprocess_env, "AUTHWS_ALGORITHM");
+    }
+    return DECLINED;
+}

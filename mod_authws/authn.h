@@ -9,6 +9,9 @@
 /* check_authn: OK with r->user set, DECLINED when the location is not ours, or an HTTP status. */
 int authws_authn_check(request_rec *r);
 
+/* fixups: carries what is known of the user over an internal redirect. */
+int authws_authn_fixup(request_rec *r);
+
 /* note_auth_failure: the challenges for a user that was let in but may not go on (Require). */
 int authws_authn_note_failure(request_rec *r, const char *auth_type);
 

@@ -52,7 +52,9 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(authws_authn_check, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(authws_authn_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_fixups(authws_authn_fixup, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_insert_filter(authws_body_insert, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_insert_error_filter(authws_body_insert, NULL, NULL, APR_HOOK_MIDDLE);
     authws_body_register();
     authws_provider_register(p);
 }
