@@ -15,6 +15,7 @@
 #include "digest/challenge.h"
 #include "digest/compute.h"
 #include "digest/credentials.h"
+#include "digest/keyring.h"
 #include "digest/nc_table.h"
 #include "digest/nonce.h"
 #include "digest/params.h"

@@ -58,7 +58,7 @@ typedef struct caller_t {
     uint64_t name;   /* an owner word without its turn */
 } caller_t;
 
-apr_status_t aw_nc_table_init(aw_nc_table_t *table, void *memory, size_t size)
+apr_status_t aw_nc_table_init(aw_nc_table_t *table, void *memory, size_t size, uint32_t node)
 {
     size_t count = 1;
 
@@ -70,6 +70,8 @@ apr_status_t aw_nc_table_init(aw_nc_table_t *table, void *memory, size_t size)
     }
     table->sets = memory;
     table->count = count;
+    table->stripe = count > AW_NC_SHARE ? count / AW_NC_SHARE : 1;
+    table->node = node;
     return APR_SUCCESS;
 }
 
@@ -183,17 +185,29 @@ static aw_nc_e mark(nc_set_t *set, unsigned slot, uint64_t owner, uint32_t nc)
     return AW_NC_DROPPED;
 }
 
-aw_nc_e aw_nc_take(aw_nc_table_t *table, const aw_nonce_t *nonce, uint32_t nc)
+/* Where this nonce of this user belongs: both numbers are powers of two. */
+static nc_set_t *set_of(const aw_nc_table_t *table, const aw_nonce_t *nonce, uint64_t user)
+{
+    const uint64_t place = user + (nonce->id & (table->stripe - 1));
+
+    return &table->sets[place & (table->count - 1)];
+}
+
+aw_nc_e aw_nc_take(aw_nc_table_t *table, const aw_nonce_t *nonce, uint64_t user, uint32_t nc)
 {
     const uint64_t second = (uint64_t)apr_time_sec(nonce->issued);
     /* The set goes by the low bits of the id, the owner by the high ones. */
     const caller_t caller = {second, (second << 32) | (nonce->id >> 44 << 12)};
-    nc_set_t *set = &table->sets[nonce->id & (table->count - 1)];
+    nc_set_t *set = set_of(table, nonce, user);
     uint64_t owner = 0;
     unsigned slot = 0;
 
     if (nc == 0) {
         return AW_NC_USED; /* counts start at 1 */
+    }
+    /* Whoever counts past 1 has been elsewhere with this nonce, and has left no trace here. */
+    if (nonce->node != table->node && nc != 1) {
+        return AW_NC_DROPPED;
     }
     /* Second 0 is what a slot looks like that nobody has had. */
     if (nc > AW_NC_MAX || nonce->issued < 0 || (uint32_t)second == 0 ||

@@ -1,8 +1,18 @@
 /* Which nonce counts have been used: windows in shared memory, so that no process accepts a replay.
  * SPDX-License-Identifier: Apache-2.0
  *
- * The table is an array of sets of 1,024 bytes; a nonce's random id chooses its set. A set is a
- * ring of 14 slots, filled in turn; the slot that has been there longest makes room.
+ * The table is an array of sets of 1,024 bytes. A user's nonces go to a stripe of it, a sixteenth
+ * (at least one set), that begins where the hash of the user's name says; within the stripe a
+ * nonce's random id chooses the set. So whoever makes a million nonces pushes out their own, and
+ * those of others that share these sets, but never those of anybody else.
+ *
+ *     user's hash mod sets                   + id mod stripe
+ *          |                                    |
+ *     +----v------------------------------------v-----------+-------------------------------+
+ *     |    [- - - - - - stripe: sets / 16 - - - - - - - - -]|         (goes round)          |
+ *     +-----------------------------------------------------+-------------------------------+
+ *
+ * A set is a ring of 14 slots, filled in turn; the slot that has been there longest makes room.
  *
  *     set    0        8       16                          128                       1024
  *            +--------+-------+---------------------------+-------------------------+
@@ -34,6 +44,22 @@
  * The clock must not be set back by much: owners from the future stay, and newcomers of their sets
  * are "dropped" until that time comes or the table is made anew.
  *
+ * Several servers that share a secret (nodes) open each other's nonces, but see only their own
+ * counts. A nonce names the node that minted it, and only there are all its counts taken. At any
+ * other node count 1 alone is, once: it may be the answer to a challenge that a balancer has sent
+ * on here. A later count says that the nonce has been in use elsewhere, so it is "dropped", and the
+ * client comes back with a nonce of this node. What remains possible with nodes, therefore:
+ *
+ *   - A request with count 1 that somebody has recorded can be accepted once more at each other
+ *     node, within the nonce's lifetime: that node cannot know that it is not the first. It is the
+ *     same request, method, uri and (with auth-int) body and all, and only that one.
+ *   - No request with a later count can be replayed anywhere, and none at the same node.
+ *   - The node is 24 random bits. Two nodes that drew the same (one pair in 16 million) take each
+ *     other's nonces for their own: all requests can then be replayed at the other, once.
+ *   - A node that starts anew has forgotten its counts. It has a new number, and refuses what was
+ *     issued before its table was made (not_before in verify.h); where the clocks of nodes differ,
+ *     a count 1 of those seconds may pass.
+ *
  * Every field is one 64-bit atomic; no field is ever waited for. A torn or hostile table can give
  * wrong answers, but no access outside the table and no endless loop.
  */
@@ -45,10 +71,10 @@
 
 #include "digest/nonce.h"
 
-#define AW_NC_TABLE_VERSION 1
+#define AW_NC_TABLE_VERSION 2
 
-/* Nonces live at most this long. */
-#define AW_NONCE_LIFETIME_MAX apr_time_from_sec(86400)
+/* A user's nonces have one part in so many of the table. */
+#define AW_NC_SHARE 16
 
 /* Counts above this are "dropped": the client gets a fresh nonce. */
 #define AW_NC_MAX 0x1fffffu
@@ -58,24 +84,45 @@ typedef struct aw_nc_table_t aw_nc_table_t;
 struct aw_nc_set_t;
 struct aw_nc_table_t {
     struct aw_nc_set_t *sets;
-    size_t count; /* a power of two */
+    size_t count;  /* a power of two */
+    size_t stripe; /* sets that a user's nonces go to: a power of two, at most count */
+    uint32_t node; /* whose nonces are counted here */
 };
 
 /* Lays a table over `size` bytes of zeroed or earlier initialised memory, 64-byte aligned.
- * Initialising writes nothing, so attaching is the same call. APR_EINVAL when not even one set
- * fits. */
-apr_status_t aw_nc_table_init(aw_nc_table_t *table, void *memory, size_t size);
+ * Initialising writes nothing, so attaching is the same call. `node` is what nonces are minted
+ * with here: the same for all who share the memory, drawn anew with new memory. APR_EINVAL when
+ * not even one set fits. */
+apr_status_t aw_nc_table_init(aw_nc_table_t *table, void *memory, size_t size, uint32_t node);
+
+/* The hash of a user's name for aw_nc_take: FNV-1a, then the finalizer of MurmurHash3, for its low
+ * bits to be good. The node goes in as a key of sorts: who shares a stripe with whom is different
+ * on each. One user must always come with the same name: the one in the store, whatever the client
+ * wrote. */
+static inline uint64_t aw_nc_user(const aw_nc_table_t *table, aw_span_t name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ ((uint64_t)table->node << 32);
+
+    for (size_t i = 0; i < name.len; i++) {
+        hash = (hash ^ (unsigned char)name.ptr[i]) * UINT64_C(0x100000001b3);
+    }
+    hash = (hash ^ hash >> 33) * UINT64_C(0xff51afd7ed558ccd);
+    hash = (hash ^ hash >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return hash ^ hash >> 33;
+}
 
 typedef enum aw_nc_e {
     AW_NC_TAKEN,  /* the first and only use of this count */
     AW_NC_USED,   /* used before: a replay, or a client that repeats a lost request */
-    AW_NC_DROPPED /* can no longer be told: below the window, or the slot made room */
+    AW_NC_DROPPED /* cannot be told: below the window, slot made room, or another node counts */
 } aw_nc_e;
 
 /* Takes count `nc` of a nonce whose response HAS BEEN VERIFIED, and whose age has been checked.
- * Over all processes and threads at most one call for a nonce and count returns AW_NC_TAKEN.
+ * `user` is aw_nc_user of the user's name. Two users that have the same nonce (nothing forbids it)
+ * have windows of their own, unless they meet in a set; each request is bound to its user anyway.
+ * Over all processes and threads at most one call for a user, nonce and count returns AW_NC_TAKEN.
  * Counts start at 1; 0 is answered AW_NC_USED. Any thread, any process that maps the table;
  * bounded number of steps. */
-aw_nc_e aw_nc_take(aw_nc_table_t *table, const aw_nonce_t *nonce, uint32_t nc);
+aw_nc_e aw_nc_take(aw_nc_table_t *table, const aw_nonce_t *nonce, uint64_t user, uint32_t nc);
 
 #endif

@@ -1,16 +1,18 @@
 /* Nonces that need no memory: issue time and random bits under a keyed tag.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A nonce is 30 bytes in base64url, 40 characters:
+ * A nonce is 33 bytes in base64url, 44 characters:
  *
- *      0      1               8                16                        30
- *      +------+---------------+----------------+-------------------------+
- *      | key  | issued, us    | random         | tag: first 14 bytes of  |
- *      | id   | since 1970    |                | SipHash-2-4-128 over    |
- *      |      | (56 bit, BE)  |                | bytes 0-15, scope       |
- *      +------+---------------+----------------+-------------------------+
+ *      0      1               8         11               19                        33
+ *      +------+---------------+---------+----------------+-------------------------+
+ *      | key  | issued, us    | node    | random         | tag: first 14 bytes of  |
+ *      | id   | since 1970    |         |                | SipHash-2-4-128 over    |
+ *      |      | (56 bit, BE)  | (24 bit)| (64 bit)       | bytes 0-18, scope       |
+ *      +------+---------------+---------+----------------+-------------------------+
  *
- * The scope is what the nonce is good for (the realm); it is under the tag, not in the nonce.
+ * The scope is what the nonce is good for (the realm); it is under the tag, not in the nonce. The
+ * node says which server keeps the counts of this nonce: see nc_table.h for what that is for. It is
+ * random and says nothing to anybody else.
  */
 #ifndef AUTHWS_DIGEST_NONCE_H
 #define AUTHWS_DIGEST_NONCE_H
@@ -20,40 +22,26 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "digest/keyring.h"
 
-#define AW_NONCE_LEN    40
-#define AW_NONCE_RANDOM 8
+#define AW_NONCE_LEN      44
+#define AW_NONCE_RANDOM   8
+#define AW_NONCE_NODE_MAX 0xffffffu
 
-/* A key and the byte that names it. */
-typedef struct aw_nonce_key_t {
-    unsigned char id;
-    unsigned char key[16];
-} aw_nonce_key_t;
-
-/* The keys in force: the first mints, all verify. Plain memory: lives where its owner wants it
- * (the module keeps it where it outlives a graceful restart). Wiped by its owner. Read-only while
- * threads use it. */
-#define AW_KEYRING_MAX 2
-typedef struct aw_keyring_t {
-    unsigned count; /* 1 or 2 */
-    aw_nonce_key_t keys[AW_KEYRING_MAX];
-} aw_keyring_t;
-
-/* Makes a ring of the one key derived from a secret of at least 16 bytes (HKDF-SHA-256, so that the
- * same secret gives the same key on every server and for no other purpose). APR_EINVAL for a
- * shorter secret, APR_EGENERAL when OpenSSL fails. */
-apr_status_t aw_keyring_derive(aw_keyring_t *ring, const void *secret, size_t n);
+/* Nonces live at most this long. */
+#define AW_NONCE_LIFETIME_MAX apr_time_from_sec(86400)
 
 /* Mints a nonce: AW_NONCE_LEN characters at `out`, no NUL. `random` holds AW_NONCE_RANDOM bytes
- * that are never used again. Any thread. APR_EINVAL for a time before 1970 or after 4253,
- * APR_EGENERAL when OpenSSL fails. */
-apr_status_t aw_nonce_mint(const aw_keyring_t *ring, aw_span_t scope, apr_time_t now,
+ * that are never used again. Any thread. APR_EINVAL for a time before 1970 or after 4253, or a node
+ * above AW_NONCE_NODE_MAX, APR_EGENERAL when OpenSSL fails. */
+apr_status_t aw_nonce_mint(const aw_keyring_t *ring, aw_span_t scope, apr_time_t now, uint32_t node,
                            const unsigned char *random, char *out);
 
 /* What a verified nonce says. */
 typedef struct aw_nonce_t {
     apr_time_t issued;
-    uint64_t id; /* its random part: what the nc window goes by */
+    uint64_t id;   /* its random part: what the nc window goes by */
+    uint32_t node; /* of the server that minted it */
 } aw_nonce_t;
 
 typedef enum aw_nonce_e {

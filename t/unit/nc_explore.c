@@ -8,6 +8,7 @@
  */
 #include "nc_explore.h"
 
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -50,6 +51,8 @@ _Static_assert(sizeof(nc_set_t) == CELLS * sizeof(uint64_t), "all of it can be k
 #define STATES_MAX (1u << 22) /* of the table of states seen; walks in use need a tenth */
 #define PAIRS_MAX  16         /* a whole number of words, and more than a scene can hold */
 #define EPOCH      1000u
+#define HERE       7u /* nodes */
+#define ELSEWHERE  8u
 
 typedef struct result_t {
     uint64_t value; /* what was read, or found in place of what was expected */
@@ -149,11 +152,19 @@ static bool explore_swap(where_t where, uint64_t *before, uint64_t now)
     return out.swapped != 0;
 }
 
+static bool is_from_elsewhere(nc_offer_t offer)
+{
+    return islower(offer.nonce) != 0;
+}
+
 static aw_nc_e take(nc_set_t *set, nc_offer_t offer, const writer_t *script)
 {
-    aw_nc_table_t table = {set, 1};
-    const unsigned letter = (unsigned)(offer.nonce - 'A');
-    const aw_nonce_t nonce = {apr_time_from_sec(EPOCH + letter), (uint64_t)(letter + 1) << 44};
+    aw_nc_table_t table = {.sets = set, .count = 1, .stripe = 1, .node = HERE};
+    const unsigned letter = (unsigned)(toupper(offer.nonce) - 'A');
+    const bool elsewhere = is_from_elsewhere(offer) && run.mutant != NC_ANY_NODE;
+    const aw_nonce_t nonce = {.issued = apr_time_from_sec(EPOCH + letter),
+                              .node = elsewhere ? ELSEWHERE : HERE,
+                              .id = (uint64_t)(letter + (elsewhere ? 101 : 1)) << 44};
 
     run.set = set;
     run.script = script;
@@ -161,7 +172,7 @@ static aw_nc_e take(nc_set_t *set, nc_offer_t offer, const writer_t *script)
     run.step = 0;
     run.last_cell = HEAD;
     run.last_swapped = false;
-    return aw_nc_take(&table, &nonce, offer.nc);
+    return aw_nc_take(&table, &nonce, 0, offer.nc);
 }
 
 static unsigned pair_of(const walk_t *walk, nc_offer_t offer)
@@ -178,6 +189,9 @@ static void count(walk_t *walk, state_t *state, nc_offer_t offer, aw_nc_e answer
 {
     if (answer == AW_NC_TAKEN && ++state->taken[pair_of(walk, offer)] > 1) {
         walk->out.wrong = "a count was taken twice";
+    }
+    if (answer == AW_NC_TAKEN && is_from_elsewhere(offer) && offer.nc > 1) {
+        walk->out.wrong = "a later count of another node's nonce was taken";
     }
 }
 
@@ -235,7 +249,9 @@ static void check_aftermath(walk_t *walk, const state_t *from)
 static void check_end(walk_t *walk, const state_t *state)
 {
     for (unsigned i = 0; walk->scene->exact && i < walk->pairs_count; i++) {
-        if (state->taken[i] != 1) {
+        const bool never = is_from_elsewhere(walk->pairs[i]) && walk->pairs[i].nc > 1;
+
+        if (state->taken[i] != !never) {
             walk->out.wrong = "a count was refused without need";
         }
     }

@@ -15,8 +15,8 @@
 #define NC_WRITERS_MAX 3
 #define NC_OFFERS_MAX  4
 
-/* One call of aw_nc_take: nonces are named by letters, 'A' issued first, a second apart each.
- * Nonce 0 ends a list. */
+/* One call of aw_nc_take: nonces are named by letters, 'A' issued first, a second apart each; small
+ * letters are nonces of another node, 'a' issued when 'A' was. Nonce 0 ends a list. */
 typedef struct nc_offer_t {
     char nonce;
     uint32_t nc;
@@ -26,7 +26,7 @@ typedef struct nc_scene_t {
     nc_offer_t before[NC_OFFERS_MAX + 1]; /* taken in order before anybody else starts */
     nc_offer_t writers[NC_WRITERS_MAX][NC_OFFERS_MAX + 1];
     int tries;  /* of the algorithm's loops; 0: as many as ever */
-    bool exact; /* no pressure: each offered count is taken once, not at most once */
+    bool exact; /* no pressure: what may be taken at all is taken once, not at most once */
 } nc_scene_t;
 
 /* Ways to break the algorithm, each of which the explorer must notice. */
@@ -36,7 +36,9 @@ typedef enum nc_mutant_e {
     NC_BLIND_STORE,    /* a word is stored, not swapped */
     NC_FLOOR_IGNORED,  /* whoever has no slot is taken for new */
     NC_FLOOR_LATE,     /* the victim goes, and then its writer dies before it raises floor */
-    NC_NO_HELP         /* nobody moves head on for a dead newcomer */
+    NC_NO_HELP,        /* nobody moves head on for a dead newcomer */
+    NC_ANY_NODE,       /* a nonce of another node is taken for one of this */
+    NC_MUTANTS
 } nc_mutant_e;
 
 typedef struct nc_explored_t {

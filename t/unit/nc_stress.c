@@ -57,9 +57,11 @@ static uint32_t next_random(uint64_t *state)
 
 static void offer(shared_t *shared, aw_nc_table_t *table, unsigned k, uint32_t nc)
 {
-    const aw_nonce_t nonce = {apr_time_from_sec(EPOCH + k), (uint64_t)(k + 1) << 44 | k};
+    const aw_nonce_t nonce = {.issued = apr_time_from_sec(EPOCH + k),
+                              .id = (uint64_t)(k + 1) << 44};
 
-    if (aw_nc_take(table, &nonce, nc) == AW_NC_TAKEN) {
+    /* The table is so small that a stripe is one set: the user alone says which. */
+    if (aw_nc_take(table, &nonce, k, nc) == AW_NC_TAKEN) {
         atomic_fetch_add(&shared->taken[k][nc], 1);
     }
     atomic_fetch_add(&shared->offers, 1);
@@ -70,10 +72,10 @@ static void *offer_under_eviction(void *baton)
 {
     writer_t *writer = baton;
     shared_t *shared = writer->shared;
-    aw_nc_table_t table = {NULL, 0};
+    aw_nc_table_t table = {.count = 0};
     unsigned now;
 
-    if (aw_nc_table_init(&table, shared->memory, writer->size) != APR_SUCCESS) {
+    if (aw_nc_table_init(&table, shared->memory, writer->size, 0) != APR_SUCCESS) {
         return NULL;
     }
     while ((now = atomic_load(&shared->clock)) + 24 < NONCES) {
@@ -89,11 +91,12 @@ static void *offer_under_eviction(void *baton)
 
 static void check_none_twice(shared_t *shared, size_t size)
 {
-    aw_nc_table_t table = {NULL, 0};
-    const aw_nonce_t newest = {apr_time_from_sec(EPOCH + NONCES), (uint64_t)(NONCES + 1) << 44};
+    aw_nc_table_t table = {.count = 0};
+    const aw_nonce_t newest = {.issued = apr_time_from_sec(EPOCH + NONCES),
+                               .id = (uint64_t)(NONCES + 1) << 44};
     unsigned twice = 0, once = 0;
 
-    CU_ASSERT_EQUAL_FATAL(aw_nc_table_init(&table, shared->memory, size), APR_SUCCESS);
+    CU_ASSERT_EQUAL_FATAL(aw_nc_table_init(&table, shared->memory, size, 0), APR_SUCCESS);
     for (unsigned k = 0; k < NONCES; k++) {
         for (uint32_t nc = 1; nc <= COUNTS; nc++) {
             if (atomic_load(&shared->taken[k][nc])) {
@@ -105,8 +108,8 @@ static void check_none_twice(shared_t *shared, size_t size)
     }
     CU_ASSERT_EQUAL(twice, 0);
     CU_ASSERT(once > NONCES); /* most nonces got through some counts, or nothing was tested */
-    CU_ASSERT_EQUAL(aw_nc_take(&table, &newest, 1), AW_NC_TAKEN);
-    CU_ASSERT_EQUAL(aw_nc_take(&table, &newest, 1), AW_NC_USED);
+    CU_ASSERT_EQUAL(aw_nc_take(&table, &newest, 0, 1), AW_NC_TAKEN);
+    CU_ASSERT_EQUAL(aw_nc_take(&table, &newest, 0, 1), AW_NC_USED);
 }
 
 /* A child that runs `work` and is gone; its id. */
@@ -128,10 +131,10 @@ static pid_t start(void *(*work)(void *), shared_t *shared, size_t size, uint64_
 static void *offer_all(void *baton)
 {
     writer_t *writer = baton;
-    aw_nc_table_t table = {NULL, 0};
+    aw_nc_table_t table = {.count = 0};
     uint32_t order[8 * COUNTS];
 
-    if (aw_nc_table_init(&table, writer->shared->memory, writer->size) != APR_SUCCESS) {
+    if (aw_nc_table_init(&table, writer->shared->memory, writer->size, 0) != APR_SUCCESS) {
         return NULL;
     }
     for (uint32_t i = 0; i < 8 * COUNTS; i++) {
@@ -238,6 +241,11 @@ static const nc_scene_t scenes[] = {
     {.writers = {{{'A', 1}}, {{'A', 1}}, {{'A', 1}}}, .exact = true},
     {.writers = {{{'A', 1}}, {{'A', 2}}, {{'A', 3}}}, .exact = true},
     {.writers = {{{'A', 1}}, {{'A', 1}}, {{'B', 1}}}, .exact = true},
+    /* a nonce of another node, beside one of this */
+    {.writers = {{{'a', 1}}, {{'a', 1}}, {{'a', 2}}}, .exact = true},
+    {.writers = {{{'a', 1}, {'a', 2}}, {{'A', 1}, {'A', 2}}, {{'a', 2}}}, .exact = true},
+    {{{'a', 1}, {'B', 1}}, {{{'a', 1}}, {{'C', 1}}, {{'a', 2}}}, 0, false},
+    {{{'B', 1}}, {{{'a', 1}}, {{'a', 1}}, {{'C', 1}, {'d', 1}}}, 0, false},
     /* blocks that share a word */
     {.before = {{'A', 1}}, .writers = {{{'A', 2}}, {{'A', 258}}, {{'A', 2}}}},
     /* a late writer of A, whose slot C takes and uses */
@@ -269,7 +277,7 @@ void every_interleaving_of_small_scenes_is_sound(void)
 
 void the_explorer_notices_a_broken_algorithm(void)
 {
-    for (int mutant = NC_SOUND + 1; mutant <= NC_NO_HELP; mutant++) {
+    for (int mutant = NC_SOUND + 1; mutant < NC_MUTANTS; mutant++) {
         bool noticed = false;
 
         for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]) && !noticed; i++) {

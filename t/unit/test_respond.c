@@ -195,7 +195,7 @@ static apr_status_t hash_body(void *baton, aw_alg_e alg, unsigned char *out)
 static void round_trip(aw_algorithm_t algorithm, aw_qop_e qop, bool userhash, user_t *user,
                        apr_pool_t *p)
 {
-    static const aw_keyring_t keys = {1, {{1, {1, 2, 3}}}};
+    static const aw_keyring_t keys = {.count = 1, .keys = {{1, {1, 2, 3}}}};
     static const unsigned char random[AW_NONCE_RANDOM] = {9};
     const apr_time_t now = apr_time_from_sec(1700000000);
     const aw_digest_policy_t policy = {.realm = user->realm,
@@ -225,7 +225,7 @@ static void round_trip(aw_algorithm_t algorithm, aw_qop_e qop, bool userhash, us
     aw_digest_result_t result;
     const char *text = NULL;
 
-    CU_ASSERT_EQUAL_FATAL(aw_nonce_mint(&keys, user->realm, now, random, nonce), APR_SUCCESS);
+    CU_ASSERT_EQUAL_FATAL(aw_nonce_mint(&keys, user->realm, now, 1, random, nonce), APR_SUCCESS);
     const aw_span_t field = {built, aw_challenge_build(built, &challenge)};
     CU_ASSERT_EQUAL_FATAL(aw_challenges_parse(&challenge, 1, field, room), 1);
     CU_ASSERT_EQUAL_FATAL(aw_digest_respond(&text, &challenge, &request, p), APR_SUCCESS);

@@ -16,9 +16,10 @@
 
 #define NOW      apr_time_from_sec(1700000000)
 #define LIFETIME apr_time_from_sec(60)
+#define NODE     0x123456u
 
-static const aw_keyring_t keys = {1, {{1, {1, 2, 3, 4}}}};
-static const aw_keyring_t other_keys = {1, {{1, {4, 3, 2, 1}}}};
+static const aw_keyring_t keys = {.count = 1, .keys = {{1, {1, 2, 3, 4}}}};
+static const aw_keyring_t other_keys = {.count = 1, .keys = {{1, {4, 3, 2, 1}}}};
 static const aw_algorithm_t offered[] = {
     {AW_ALG_SHA256, false}, {AW_ALG_MD5, false}, {AW_ALG_MD5, true}};
 
@@ -85,7 +86,7 @@ static void mint(world_t *w, const aw_keyring_t *ring, const char *scope, apr_ti
 
     serial++;
     memcpy(random, &serial, sizeof(random));
-    if (aw_nonce_mint(ring, aw_span(scope), when, random, w->nonce) != APR_SUCCESS) {
+    if (aw_nonce_mint(ring, aw_span(scope), when, NODE, random, w->nonce) != APR_SUCCESS) {
         abort();
     }
 }
@@ -98,7 +99,7 @@ static world_t *create(void)
         abort();
     }
     memset(table_memory, 0, sizeof(table_memory));
-    if (aw_nc_table_init(&w->table, table_memory, sizeof(table_memory)) != APR_SUCCESS) {
+    if (aw_nc_table_init(&w->table, table_memory, sizeof(table_memory), NODE) != APR_SUCCESS) {
         abort();
     }
     mint(w, &keys, "lions", NOW);
