@@ -22,7 +22,7 @@ static request_rec *initial_of(request_rec *r)
     return r;
 }
 
-static authws_request_t *state_of(request_rec *r)
+authws_request_t *authws_request_get(request_rec *r)
 {
     request_rec *initial = initial_of(r);
     authws_request_t *state = ap_get_module_config(initial->request_config, &authws_module);
@@ -38,6 +38,14 @@ static authws_request_t *state_of(request_rec *r)
 authws_request_t *authws_request_find(request_rec *r)
 {
     return ap_get_module_config(initial_of(r)->request_config, &authws_module);
+}
+
+void authws_request_count(authws_request_t *request, authws_counter_e outcome)
+{
+    if (!request->counted) {
+        authws_count(outcome);
+        request->counted = true;
+    }
 }
 
 const char *authws_realm(request_rec *r)
@@ -61,7 +69,7 @@ static bool check_init(authws_check_t *check, request_rec *r)
     check->r = r;
     check->dir = ap_get_module_config(r->per_dir_config, &authws_module);
     check->server = ap_get_module_config(r->server->module_config, &authws_module);
-    check->state = state_of(r);
+    check->state = authws_request_get(r);
     check->proxy = r->proxyreq == PROXYREQ_PROXY;
     check->realm = authws_realm(r);
     check->now = check->state->initial->request_time;
@@ -121,11 +129,19 @@ static int authenticate(authws_check_t *check, const authws_scheme_t **used)
         apr_table_get(r->headers_in, check->proxy ? "Proxy-Authorization" : "Authorization");
     if (!check->field) {
         check->result = "no credentials";
+        check->outcome = AUTHWS_COUNT_CHALLENGED;
         return HTTP_UNAUTHORIZED;
+    }
+    authws_throttle_begin(&check->throttle, r, check->state, check->dir, check->realm);
+    if (authws_throttle_refuse_address(&check->throttle)) {
+        check->result = "throttled";
+        check->outcome = AUTHWS_COUNT_THROTTLED;
+        return authws_throttle_answer(&check->throttle);
     }
     scheme = scheme_of(check);
     if (!scheme) {
         check->result = "other scheme";
+        check->outcome = AUTHWS_COUNT_REFUSED;
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       AWLOGNO(2012) "the client used a scheme that realm \"%s\" does not accept",
                       check->realm);
@@ -138,6 +154,25 @@ static int authenticate(authws_check_t *check, const authws_scheme_t **used)
         apr_table_setn(r->subprocess_env, "AUTHWS_REALM", check->realm);
     }
     return status;
+}
+
+/* What the check came to: for the counters, and for the throttle. */
+static void account(authws_check_t *check)
+{
+    authws_request_count(check->state, check->outcome);
+    switch (check->outcome) {
+    case AUTHWS_COUNT_VERIFIED:
+    case AUTHWS_COUNT_BASIC_VERIFIED:
+        authws_throttle_succeeded(&check->throttle);
+        break;
+    case AUTHWS_COUNT_WRONG:
+    case AUTHWS_COUNT_UNKNOWN:
+        authws_throttle_failed(&check->throttle, check->user);
+        break;
+    default:
+        /* Nobody has tried a password: what is malformed, stale or replayed is no guess. */
+        break;
+    }
 }
 
 int authws_authn_check(request_rec *r)
@@ -154,6 +189,7 @@ int authws_authn_check(request_rec *r)
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     status = authenticate(&check, &scheme);
+    account(&check);
     if (scheme) {
         apr_table_setn(r->notes, "authws-scheme", scheme->name);
     }

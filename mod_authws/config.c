@@ -32,6 +32,7 @@ void *authws_dir_merge(apr_pool_t *p, void *outer_v, void *inner_v)
     dir->nonce_lifetime = inner->nonce_lifetime ? inner->nonce_lifetime : outer->nonce_lifetime;
     dir->next_nonce = inner->next_nonce != AUTHWS_UNSET ? inner->next_nonce : outer->next_nonce;
     dir->body_limit = inner->body_limit != AUTHWS_UNSET ? inner->body_limit : outer->body_limit;
+    dir->throttle = inner->throttle ? inner->throttle : outer->throttle;
     return dir;
 }
 
@@ -88,4 +89,14 @@ authws_nextnonce_e authws_dir_next_nonce(const authws_dir_t *dir)
 apr_off_t authws_dir_body_limit(const authws_dir_t *dir)
 {
     return dir->body_limit == AUTHWS_UNSET ? 1024 * 1024 : dir->body_limit;
+}
+
+const aw_throttle_limit_t *authws_dir_throttle(const authws_dir_t *dir)
+{
+    static const aw_throttle_limit_t fallback = {10, 60 * APR_USEC_PER_SEC, 300 * APR_USEC_PER_SEC};
+
+    if (!dir->throttle) {
+        return &fallback;
+    }
+    return dir->throttle->failures > 0 ? dir->throttle : NULL;
 }

@@ -8,6 +8,7 @@
 
 #include "digest/nonce.h"
 #include "digest/verify.h"
+#include "session/throttle.h"
 #include "store/a1_store.h"
 
 /* When Authentication-Info names the next nonce. */
@@ -49,6 +50,7 @@ typedef struct authws_dir_t {
     apr_interval_time_t nonce_lifetime;    /* AuthWSNonceLifetime; 0 unset */
     int next_nonce;                        /* AuthWSNextNonce: authws_nextnonce_e */
     apr_off_t body_limit;                  /* AuthWSBodyLimit; AUTHWS_UNSET */
+    const aw_throttle_limit_t *throttle;   /* AuthWSThrottle; no failures allowed: Off */
 } authws_dir_t;
 
 /* One server's settings, and what post_config makes of them. */
@@ -73,6 +75,7 @@ bool authws_dir_userhash(const authws_dir_t *dir);
 apr_interval_time_t authws_dir_nonce_lifetime(const authws_dir_t *dir);
 authws_nextnonce_e authws_dir_next_nonce(const authws_dir_t *dir);
 apr_off_t authws_dir_body_limit(const authws_dir_t *dir);
+const aw_throttle_limit_t *authws_dir_throttle(const authws_dir_t *dir); /* NULL: Off */
 
 /* Parses a list of algorithm names, `n` of them; NULL and *error (a whole sentence, in `p`) when
  * one is unknown, named twice, or not offered by this OpenSSL. */

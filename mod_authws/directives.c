@@ -233,6 +233,53 @@ static const char *set_body_limit(cmd_parms *cmd, void *config, const char *word
                       (apr_off_t)1024 * 1024 * 1024, "0 to 1G");
 }
 
+/* One of the two times of AuthWSThrottle, which counts in seconds. */
+static const char *parse_seconds(apr_interval_time_t *out, cmd_parms *cmd, const char *word)
+{
+    static const char range[] = "whole seconds, 1s to 24h";
+    const char *error = parse_time(out, cmd, word, APR_USEC_PER_SEC, AW_THROTTLE_TIME_MAX, range);
+
+    if (!error && *out % APR_USEC_PER_SEC != 0) {
+        error = apr_psprintf(cmd->pool, "%s: \"%s\" is out of range; allowed is %s", cmd->cmd->name,
+                             quoted(cmd->pool, word), range);
+    }
+    return error;
+}
+
+static const char *set_throttle(cmd_parms *cmd, void *config, int argc, char *const argv[])
+{
+    static const char form[] = "failures, window and block (10 60s 300s), or Off";
+    authws_dir_t *dir = config;
+    aw_throttle_limit_t *limit = apr_pcalloc(cmd->pool, sizeof(*limit));
+    const char *error;
+    apr_off_t failures;
+
+    if (argc == 0) {
+        return nothing_given(cmd, form);
+    }
+    if (argc == 1 && !ap_cstr_casecmp(argv[0], "Off")) {
+        dir->throttle = limit;
+        return NULL;
+    }
+    if (argc != 3) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is not all, or too much; write %s",
+                            cmd->cmd->name, quoted(cmd->pool, argv[argc > 3 ? 3 : 0]), form);
+    }
+    if (strspn(argv[0], "0123456789") != strlen(argv[0]) ||
+        apr_strtoff(&failures, argv[0], NULL, 10) != APR_SUCCESS || failures < 1 ||
+        failures > AW_THROTTLE_FAILURES_MAX) {
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is not a number of failures, 1 to %d",
+                            cmd->cmd->name, quoted(cmd->pool, argv[0]), AW_THROTTLE_FAILURES_MAX);
+    }
+    limit->failures = (unsigned)failures;
+    error = parse_seconds(&limit->window, cmd, argv[1]);
+    if (!error) {
+        error = parse_seconds(&limit->block, cmd, argv[2]);
+    }
+    dir->throttle = limit;
+    return error;
+}
+
 static const char *set_secret_file(cmd_parms *cmd, void *config, const char *word)
 {
     authws_server_t *server = ap_get_module_config(cmd->server->module_config, &authws_module);
@@ -286,6 +333,8 @@ const command_rec authws_commands[] = {
     AP_INIT_TAKE1("AuthWSNextNonce", set_next_nonce, NULL, OR_AUTHCFG, "half, always or off"),
     AP_INIT_TAKE1("AuthWSBodyLimit", set_body_limit, NULL, OR_AUTHCFG,
                   "largest request body that auth-int checks; above: 413"),
+    AP_INIT_TAKE_ARGV("AuthWSThrottle", set_throttle, NULL, OR_AUTHCFG,
+                      "failures, in that window, then refused for that long; or Off"),
     AP_INIT_TAKE1("AuthWSSecretFile", set_secret_file, NULL, RSRC_CONF,
                   "file whose content is the nonce key's secret, the same on every node"),
     AP_INIT_TAKE1("AuthWSSharedMemory", set_shared_memory, NULL, RSRC_CONF,

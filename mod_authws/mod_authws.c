@@ -10,6 +10,7 @@
 #include "authn.h"
 #include "body.h"
 #include "config.h"
+#include "counters.h"
 #include "provider.h"
 #include "state.h"
 #include "stores.h"
@@ -50,6 +51,7 @@ static void register_hooks(apr_pool_t *p)
 {
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(authws_counters_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(authws_authn_check, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(authws_authn_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_fixups(authws_authn_fixup, NULL, NULL, APR_HOOK_FIRST);

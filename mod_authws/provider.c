@@ -24,23 +24,40 @@ static const authws_dir_t *dir_of(request_rec *r)
     return dir;
 }
 
+/* Checks a password as the scheme Basic does, throttle included; but whoever is refused is told no
+ * more than that, because a provider cannot answer 429. */
 static authn_status check_password(request_rec *r, const char *user, const char *password)
 {
     const authws_dir_t *dir = dir_of(r);
     const char *realm = authws_realm(r);
+    authws_request_t *state = authws_request_get(r);
+    authws_throttle_t throttle;
 
     if (!dir || !realm) {
         return AUTH_GENERAL_ERROR;
     }
+    authws_throttle_begin(&throttle, r, state, dir, realm);
+    if (authws_throttle_refuse_address(&throttle) ||
+        authws_throttle_refuse_user(&throttle, aw_span(user))) {
+        authws_request_count(state, AUTHWS_COUNT_THROTTLED);
+        return AUTH_DENIED;
+    }
     switch (authws_password_check(dir, aw_span(realm), aw_span(user), aw_span(password),
                                   r->request_time, NULL)) {
     case AUTHWS_PASSWORD_RIGHT:
+        authws_request_count(state, AUTHWS_COUNT_BASIC_VERIFIED);
+        authws_throttle_succeeded(&throttle);
         return AUTH_GRANTED;
     case AUTHWS_PASSWORD_WRONG:
+        authws_request_count(state, AUTHWS_COUNT_WRONG);
+        authws_throttle_failed(&throttle, aw_span(user));
         return AUTH_DENIED;
     case AUTHWS_PASSWORD_UNKNOWN:
+        /* No failure yet: another provider may be asked next, and know the user. */
+        authws_request_count(state, AUTHWS_COUNT_UNKNOWN);
         return AUTH_USER_NOT_FOUND;
     case AUTHWS_PASSWORD_ERROR:
+        authws_request_count(state, AUTHWS_COUNT_ERRORS);
         break;
     }
     return AUTH_GENERAL_ERROR;

@@ -5,6 +5,8 @@
 #define MOD_AUTHWS_SCHEME_H
 
 #include "config.h"
+#include "counters.h"
+#include "throttle.h"
 
 struct authws_body_t;
 
@@ -18,10 +20,18 @@ typedef struct authws_request_t {
     bool nc_taken;
     uint64_t nonce_id;
     uint32_t nc;
+    bool counted;                 /* what came of it; see counters.h */
+    bool admitted;                /* its credentials have let it in */
+    bool address_failed;          /* the throttle has counted a failure for the address */
+    aw_throttle_id_t user_failed; /* and one for this user */
 } authws_request_t;
 
-/* What is known of `r`'s initial request, or NULL when nothing has been checked yet. */
+/* What is known of `r`'s initial request; _find gives NULL when nothing has been checked yet. */
+authws_request_t *authws_request_get(request_rec *r);
 authws_request_t *authws_request_find(request_rec *r);
+
+/* Counts what came of the client's request, if nothing has been counted for it yet. */
+void authws_request_count(authws_request_t *request, authws_counter_e outcome);
 
 /* The realm of AuthName, NULL without one. ap_auth_name gives what belongs between the quotes of a
  * challenge; this is what it means, and what A1 values are made from. In the request's pool. */
@@ -37,7 +47,10 @@ typedef struct authws_check_t {
     const char *field; /* value of Authorization or Proxy-Authorization; NULL: none */
     bool proxy;
     apr_time_t now;
+    authws_throttle_t throttle; /* begun before a scheme is asked */
     /* Set by a scheme: */
+    authws_counter_e outcome;
+    aw_span_t user;     /* who has failed, if somebody did; in the request's pool */
     const char *result; /* a word or two for the log format %{authws-result}n; static */
     bool stale;
 } authws_check_t;
@@ -46,8 +59,9 @@ typedef struct authws_check_t {
 typedef struct authws_scheme_t {
     const char *name;      /* as in AuthWSScheme, and as AUTH_TYPE */
     const char *challenge; /* the scheme that stands in a field: its credentials come here */
-    /* Checks the credentials in check->field, which are of this scheme. OK with r->user set; or
-     * HTTP_UNAUTHORIZED: ask again; or another HTTP status. */
+    /* Checks the credentials in check->field, which are of this scheme; asks the throttle as soon
+     * as it knows the user. OK with r->user set; or HTTP_UNAUTHORIZED: ask again; or another HTTP
+     * status. */
     int (*verify)(authws_check_t *check);
     /* Adds this scheme's challenges to `table` under `header`. */
     void (*ask)(authws_check_t *check, apr_table_t *table, const char *header);

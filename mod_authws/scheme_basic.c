@@ -8,11 +8,14 @@
 
 static int verify(authws_check_t *check)
 {
-    static const char *const results[] = {
-        [AUTHWS_PASSWORD_RIGHT] = "ok",
-        [AUTHWS_PASSWORD_WRONG] = "wrong password",
-        [AUTHWS_PASSWORD_UNKNOWN] = "unknown user",
-        [AUTHWS_PASSWORD_ERROR] = "error",
+    static const struct {
+        const char *result;
+        authws_counter_e counter;
+    } outcomes[] = {
+        [AUTHWS_PASSWORD_RIGHT] = {"ok", AUTHWS_COUNT_BASIC_VERIFIED},
+        [AUTHWS_PASSWORD_WRONG] = {"wrong password", AUTHWS_COUNT_WRONG},
+        [AUTHWS_PASSWORD_UNKNOWN] = {"unknown user", AUTHWS_COUNT_UNKNOWN},
+        [AUTHWS_PASSWORD_ERROR] = {"error", AUTHWS_COUNT_ERRORS},
     };
     request_rec *r = check->r;
     const aw_span_t field = aw_span(check->field);
@@ -25,14 +28,22 @@ static int verify(authws_check_t *check)
 
     if (aw_basic_parse(&user, &password, &why, field, clear) != AW_CREDENTIALS_OK) {
         check->result = "malformed";
+        check->outcome = AUTHWS_COUNT_MALFORMED;
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, AWLOGNO(2030) "Basic: realm \"%s\": %s: %s",
                       check->realm, why, r->uri);
         aw_wipe(clear, field.len);
         return HTTP_BAD_REQUEST;
     }
+    if (authws_throttle_refuse_user(&check->throttle, user)) {
+        check->result = "throttled";
+        check->outcome = AUTHWS_COUNT_THROTTLED;
+        aw_wipe(clear, field.len);
+        return authws_throttle_answer(&check->throttle);
+    }
     outcome =
         authws_password_check(check->dir, aw_span(check->realm), user, password, check->now, &alg);
-    check->result = results[outcome];
+    check->result = outcomes[outcome].result;
+    check->outcome = outcomes[outcome].counter;
     if (outcome == AUTHWS_PASSWORD_RIGHT) {
         r->user = apr_pstrmemdup(r->pool, user.ptr, user.len);
         apr_table_setn(r->subprocess_env, "AUTHWS_ALGORITHM", aw_alg_name(alg));
@@ -41,6 +52,7 @@ static int verify(authws_check_t *check)
         ap_log_rerror(APLOG_MARK, outcome == AUTHWS_PASSWORD_ERROR ? APLOG_ERR : APLOG_INFO, 0, r,
                       AWLOGNO(2031) "Basic: user \"%.*s\", realm \"%s\": %s: %s", (int)user.len,
                       user.ptr, check->realm, check->result, r->uri);
+        check->user = (aw_span_t){apr_pstrmemdup(r->pool, user.ptr, user.len), user.len};
         if (outcome == AUTHWS_PASSWORD_ERROR) {
             status = HTTP_INTERNAL_SERVER_ERROR;
         }

@@ -177,6 +177,8 @@ static int status_of(const authws_check_t *check, aw_verdict_e verdict,
     case AW_VERDICT_WRONG_QOP:
         /* RFC 2069 responses carry no count, so nothing tells one from its replay. */
         return result->credentials.qop == AW_QOP_NONE ? HTTP_BAD_REQUEST : HTTP_UNAUTHORIZED;
+    case AW_VERDICT_THROTTLED:
+        return authws_throttle_answer(&check->throttle);
     case AW_VERDICT_ERROR:
         return authws_body_status(check->state);
     default:
@@ -247,8 +249,11 @@ static int verify(authws_check_t *check)
         let_in(check, &result);
     } else if (verdict == AW_VERDICT_ERROR && authws_body_status(check->state) < 500) {
         check->result = "body not checked"; /* the client's doing, and logged with the reason */
-    } else {
+        check->outcome = AUTHWS_COUNT_MALFORMED;
+    } else if (verdict != AW_VERDICT_THROTTLED) { /* which the throttle has logged */
         log_refusal(check, verdict, &result);
+        check->user = (aw_span_t){apr_pstrmemdup(check->r->pool, where.user.ptr, where.user.len),
+                                  where.user.len};
     }
     status = status_of(check, verdict, &result);
     aw_wipe(result.a1, sizeof(result.a1));

@@ -34,6 +34,8 @@ typedef struct retained_t {
 
 /* Written in the parent before any child is forked; read-only afterwards. */
 static aw_nc_table_t nc_table;
+static aw_throttle_t throttle;
+static aw_counters_t counters;
 static apr_time_t created;
 
 /* A secret file's content without its final line ends: the same secret, however it was copied. */
@@ -116,10 +118,55 @@ static size_t segment_asked(server_rec *s)
     return asked ? asked : SEGMENT_DEFAULT;
 }
 
+/* The segment for so much memory: counters, an eighth for the throttle, the rest for nonces. */
+static apr_status_t segment_make(aw_segment_t **segment, size_t asked)
+{
+    const size_t for_throttle = asked / 8;
+    const aw_segment_table_t tables[] = {
+        {AW_TABLE_COUNTERS, AW_COUNTERS_VERSION, AW_COUNTERS_SIZE},
+        {AW_TABLE_THROTTLE, AW_THROTTLE_VERSION, for_throttle},
+        {AW_TABLE_NC, AW_NC_TABLE_VERSION, asked - for_throttle - AW_COUNTERS_SIZE},
+    };
+
+    return aw_segment_create(segment, tables, sizeof(tables) / sizeof(tables[0]), apr_time_now());
+}
+
+/* What the segment lacks for this module, or NULL. */
+static const char *segment_lacks(aw_segment_t *segment)
+{
+    if (!aw_segment_find(segment, AW_TABLE_NC, AW_NC_TABLE_VERSION, NULL)) {
+        return "its nonce table has another layout";
+    }
+    if (!aw_segment_find(segment, AW_TABLE_THROTTLE, AW_THROTTLE_VERSION, NULL) ||
+        !aw_segment_find(segment, AW_TABLE_COUNTERS, AW_COUNTERS_VERSION, NULL)) {
+        return "its throttle or counters have another layout";
+    }
+    return NULL;
+}
+
+/* Lays throttle and counters over the segment. */
+static apr_status_t tables_attach(const retained_t *retained, aw_segment_t *segment)
+{
+    const aw_span_t label = AW_SPAN_LIT("authws throttle");
+    unsigned char key[AW_KEYED_KEY];
+    apr_status_t rv = aw_keyed_hash(retained->secret, &label, 1, key, sizeof(key));
+    size_t size = 0;
+    void *memory = aw_segment_find(segment, AW_TABLE_THROTTLE, AW_THROTTLE_VERSION, &size);
+
+    if (rv == APR_SUCCESS) {
+        rv = aw_throttle_init(&throttle, memory, size, key);
+    }
+    if (rv == APR_SUCCESS) {
+        memory = aw_segment_find(segment, AW_TABLE_COUNTERS, AW_COUNTERS_VERSION, &size);
+        rv = aw_counters_init(&counters, memory, size);
+    }
+    aw_wipe(key, sizeof(key));
+    return rv;
+}
+
 static apr_status_t segment_setup(retained_t *retained, server_rec *s)
 {
     const size_t asked = segment_asked(s);
-    const aw_segment_table_t tables[] = {{AW_TABLE_NC, AW_NC_TABLE_VERSION, asked}};
     const char *why = NULL;
     aw_segment_t *segment = NULL;
     size_t size = 0;
@@ -127,12 +174,10 @@ static apr_status_t segment_setup(retained_t *retained, server_rec *s)
 
     if (retained->segment) {
         rv = aw_segment_attach(&segment, &why, retained->segment, retained->segment_size);
-        if (rv == APR_SUCCESS &&
-            !aw_segment_find(segment, AW_TABLE_NC, AW_NC_TABLE_VERSION, NULL)) {
-            rv = APR_EGENERAL;
-            why = "its nonce table has another layout";
+        if (rv == APR_SUCCESS) {
+            why = segment_lacks(segment);
         }
-        if (rv != APR_SUCCESS) {
+        if (why) {
             ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                          AWLOGNO(2002) "the shared memory of the generation before is not used: "
                                        "%s; clients will be challenged once more",
@@ -145,7 +190,7 @@ static apr_status_t segment_setup(retained_t *retained, server_rec *s)
         }
     }
     if (!retained->segment) {
-        rv = aw_segment_create(&segment, tables, 1, apr_time_now());
+        rv = segment_make(&segment, asked);
         if (rv != APR_SUCCESS) {
             return rv;
         }
@@ -154,6 +199,10 @@ static apr_status_t segment_setup(retained_t *retained, server_rec *s)
         retained->asked = asked;
     }
     created = aw_segment_created(segment);
+    rv = tables_attach(retained, segment);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     void *memory = aw_segment_find(segment, AW_TABLE_NC, AW_NC_TABLE_VERSION, &size);
     return aw_nc_table_init(&nc_table, memory, size);
 }
@@ -219,6 +268,16 @@ aw_nc_table_t *authws_state_nc_table(void)
 apr_time_t authws_state_created(void)
 {
     return created;
+}
+
+aw_throttle_t *authws_state_throttle(void)
+{
+    return &throttle;
+}
+
+const aw_counters_t *authws_state_counters(void)
+{
+    return &counters;
 }
 
 bool authws_state_random(void *out, size_t n)

@@ -5,6 +5,7 @@
 #define MOD_AUTHWS_STATE_H
 
 #include "config.h"
+#include "shm/counters.h"
 
 /* Whether `path` can serve as AuthWSSecretFile: NULL, or what is wrong (in `p`). Warns in the log
  * when others may read it. */
@@ -18,6 +19,10 @@ int authws_state_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
  * have been used without a trace. Any thread. */
 aw_nc_table_t *authws_state_nc_table(void);
 apr_time_t authws_state_created(void);
+
+/* The throttle's table and the counters of this process. Any thread. */
+aw_throttle_t *authws_state_throttle(void);
+const aw_counters_t *authws_state_counters(void);
 
 /* Random bytes for nonces, never given out twice; `n` at most 64. Any thread. False when OpenSSL
  * has none. */

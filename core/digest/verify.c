@@ -27,6 +27,7 @@ static const verdict_info_t verdicts[AW_VERDICT_COUNT] = {
     [AW_VERDICT_WRONG_USERHASH] = {"userhash not offered", false},
     [AW_VERDICT_NONCE_FOREIGN] = {"nonce not issued here", true},
     [AW_VERDICT_NONCE_EXPIRED] = {"nonce expired", true},
+    [AW_VERDICT_THROTTLED] = {"throttled", false},
     [AW_VERDICT_UNKNOWN_USER] = {"unknown user", false},
     [AW_VERDICT_NO_VALUE] = {"user has no value in this algorithm", false},
     [AW_VERDICT_WRONG_RESPONSE] = {"wrong response", false},
@@ -89,13 +90,15 @@ static apr_status_t decoy(const aw_digest_policy_t *policy, const aw_credentials
     return status;
 }
 
-/* Looks the user up. With UNKNOWN_USER and NO_VALUE found->a1 holds a decoy. */
+/* Looks the user up; THROTTLED when they are blocked. With UNKNOWN_USER and NO_VALUE found->a1
+ * holds a decoy. */
 static aw_verdict_e look_up(aw_a1_found_t *found, apr_status_t *status,
                             const aw_digest_policy_t *policy, const aw_digest_request_t *request,
                             const aw_credentials_t *credentials)
 {
     aw_verdict_e verdict = AW_VERDICT_OK;
 
+    found->user = credentials->username;
     *status = policy->lookup(request->lookup_baton, credentials->algorithm.hash, policy->realm,
                              credentials->username, credentials->userhash, found);
     if (*status == APR_NOTFOUND) {
@@ -104,6 +107,11 @@ static aw_verdict_e look_up(aw_a1_found_t *found, apr_status_t *status,
         verdict = AW_VERDICT_NO_VALUE;
     } else if (*status != APR_SUCCESS) {
         return AW_VERDICT_ERROR;
+    }
+    /* Before the decoy, so that it takes as long for a user that is not there. */
+    if (policy->blocked != NULL && policy->blocked(request->lookup_baton, found->user)) {
+        *status = APR_SUCCESS;
+        return AW_VERDICT_THROTTLED;
     }
     if (verdict != AW_VERDICT_OK) {
         *status = decoy(policy, credentials, found->a1);
@@ -221,7 +229,7 @@ aw_verdict_e aw_digest_verify(aw_digest_result_t *result, const aw_digest_policy
         return verdict;
     }
     verdict = look_up(&work.found, &result->status, policy, request, credentials);
-    if (verdict != AW_VERDICT_ERROR) {
+    if (verdict != AW_VERDICT_ERROR && verdict != AW_VERDICT_THROTTLED) {
         verdict = check_response(&work, &result->status, verdict, policy, request, credentials);
     }
     if (verdict == AW_VERDICT_OK) {

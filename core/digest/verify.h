@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * form -> realm, qop, algorithm as configured -> nonce tag -> uri and method as the request's ->
- * age -> A1 (or a decoy for a user that is not there) -> response in constant time -> only now the
- * nc window. Nothing is shared, counted or remembered for anybody who does not know the password.
+ * age -> who the user is, and whether they are blocked -> A1 (or a decoy for a user that is not
+ * there) -> response in constant time -> only now the nc window. No nonce is counted or remembered
+ * for anybody who does not know the password.
  */
 #ifndef AUTHWS_DIGEST_VERIFY_H
 #define AUTHWS_DIGEST_VERIFY_H
@@ -25,6 +26,7 @@ typedef enum aw_verdict_e {
     AW_VERDICT_WRONG_USERHASH,  /* userhash=true though not offered */
     AW_VERDICT_NONCE_FOREIGN,   /* not ours, or malformed */
     AW_VERDICT_NONCE_EXPIRED,   /* or from the future */
+    AW_VERDICT_THROTTLED,       /* policy.blocked said so; right or wrong, nobody has looked */
     AW_VERDICT_UNKNOWN_USER,    /* for the log alone: to the client the same as the next two */
     AW_VERDICT_NO_VALUE,        /* the user has no A1 value in this algorithm */
     AW_VERDICT_WRONG_RESPONSE,
@@ -49,10 +51,15 @@ typedef struct aw_a1_found_t {
 } aw_a1_found_t;
 
 /* Looks up `user` (with `userhash`, the hex digits of one in `alg`) in `realm`. APR_SUCCESS and
- * *found; APR_NOTFOUND for no such user; APR_ENOTIMPL when the user is there without a value in
- * `alg`; anything else is a failure of the store. Called once per verification at the most. */
+ * *found; APR_NOTFOUND for no such user; APR_ENOTIMPL, with found->user, when the user is there
+ * without a value in `alg`; anything else is a failure of the store. Called once per verification
+ * at the most. */
 typedef apr_status_t (*aw_a1_lookup_fn)(void *baton, aw_alg_e alg, aw_span_t realm, aw_span_t user,
                                         bool userhash, aw_a1_found_t *found);
+
+/* Whether `user` is refused for now, whatever the response: the name as found by the lookup (given
+ * its baton too), or as sent when there is none such. */
+typedef bool (*aw_blocked_fn)(void *baton, aw_span_t user);
 
 /* H(request body) in `alg` for auth-int, raw, at `out`. Whatever but APR_SUCCESS it returns ends
  * the verification with AW_VERDICT_ERROR and that status. */
@@ -71,6 +78,7 @@ typedef struct aw_digest_policy_t {
     const aw_keyring_t *keys;
     aw_nc_table_t *nc_table; /* NULL: no count is checked (a subrequest of a request that was) */
     aw_a1_lookup_fn lookup;
+    aw_blocked_fn blocked;     /* may be NULL: nobody is */
     aw_body_hash_fn body_hash; /* may be NULL when auth-int is not offered */
 } aw_digest_policy_t;
 
