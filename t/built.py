@@ -22,3 +22,7 @@ def module():
 
 def htdigest():
     return Path(os.environ.get("AUTHWS_HTDIGEST") or built("tools/authws-htdigest"))
+
+
+def authws():
+    return Path(os.environ.get("AUTHWS_PROGRAM") or built("tools/authws"))

@@ -29,7 +29,7 @@
 #define NS       1000000000ull
 #define BACKOFF  (NS / 20) /* after a connection was refused */
 #define SWEEP    (NS / 2)  /* how often the clock is held against unanswered requests */
-#define LAST_ASK (NS * 10) /* for what is under way when the time is up */
+#define LAST_ASK (NS * 10) /* for what is under way when the time is up, if not less */
 
 typedef enum state_e {
     STATE_IDLE,
@@ -428,7 +428,8 @@ static bool goes_on(bench_loop_t *loop)
     }
     if (loop->end && loop->now >= loop->end && !loop->jobs.over) {
         loop->jobs.over = true;
-        loop->last = loop->now + LAST_ASK;
+        loop->last = loop->now + (loop->options->patience_ns < LAST_ASK ? loop->options->patience_ns
+                                                                        : LAST_ASK);
     }
     return !bench_jobs_finished(&loop->jobs) && !(loop->jobs.over && loop->now > loop->last);
 }
