@@ -57,7 +57,7 @@ typedef struct authws_dir_t {
 typedef struct authws_server_t {
     const char *secret_file;  /* AuthWSSecretFile, absolute */
     apr_size_t shared_memory; /* AuthWSSharedMemory; 0 unset */
-    const aw_keyring_t *keys; /* set by authws_state_post_config */
+    aw_keys_t *keys;          /* of nonces; set by authws_state_post_config */
 } authws_server_t;
 
 extern const command_rec authws_commands[];

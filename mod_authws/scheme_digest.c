@@ -82,13 +82,20 @@ static const authws_algorithms_t *algorithms_of(const authws_check_t *check)
     return algorithms;
 }
 
+/* The nonce keys of the day. */
+static const aw_keyring_t *keys_of(const authws_check_t *check)
+{
+    return aw_keys_get(check->server->keys, check->now);
+}
+
 /* A fresh nonce for the check's realm; AW_NONCE_LEN characters. */
 static bool mint(const authws_check_t *check, char *nonce)
 {
+    const uint32_t node = authws_state_nc_table()->node;
     unsigned char random[AW_NONCE_RANDOM];
 
     if (!authws_state_random(random, sizeof(random)) ||
-        aw_nonce_mint(check->server->keys, aw_span(check->realm), check->now, random, nonce) !=
+        aw_nonce_mint(keys_of(check), aw_span(check->realm), check->now, node, random, nonce) !=
             APR_SUCCESS) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, check->r, AWLOGNO(2021) "no nonce: OpenSSL failed");
         return false;
@@ -106,7 +113,10 @@ static bool wants_next_nonce(const authws_check_t *check, const aw_nonce_t *nonc
     case AUTHWS_NEXTNONCE_HALF:
         break;
     }
-    return check->now - nonce->issued > authws_dir_nonce_lifetime(check->dir) / 2;
+    /* Of another node's nonce no further count is accepted here, so its client gets one that goes
+     * on here, without the challenge that its next request would come to. */
+    return nonce->node != authws_state_nc_table()->node ||
+           check->now - nonce->issued > authws_dir_nonce_lifetime(check->dir) / 2;
 }
 
 static char *append(char *at, aw_span_t text)
@@ -218,7 +228,7 @@ static int verify(authws_check_t *check)
         .userhash = authws_dir_userhash(check->dir),
         .nonce_lifetime = authws_dir_nonce_lifetime(check->dir),
         .not_before = authws_state_created(),
-        .keys = check->server->keys,
+        .keys = keys_of(check),
         .nc_table = check->state->nc_taken ? NULL : authws_state_nc_table(),
         .lookup = lookup,
         .blocked = blocked,

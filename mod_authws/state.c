@@ -9,6 +9,7 @@
 
 #include <apr_strings.h>
 #include <openssl/rand.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,9 +18,8 @@
 #include "shm/segment.h"
 
 #define RETAINED_KEY     "mod_authws:retained"
-#define RETAINED_VERSION 1
+#define RETAINED_VERSION 2
 
-#define SECRET_MIN 16
 #define SECRET_MAX (64 * 1024)
 
 #define SEGMENT_DEFAULT (8 * 1024 * 1024)
@@ -30,6 +30,7 @@ typedef struct retained_t {
     void *segment;
     size_t segment_size; /* mapped */
     size_t asked;        /* what AuthWSSharedMemory was when it was mapped */
+    uint32_t node;       /* of the nonces counted in it */
 } retained_t;
 
 /* Written in the parent before any child is forked; read-only afterwards. */
@@ -71,9 +72,9 @@ const char *authws_secret_check(const char *path, apr_pool_t *p)
     }
     const size_t len = secret.len;
     aw_wipe((char *)secret.ptr, len);
-    if (len < SECRET_MIN) {
+    if (len < AW_SECRET_MIN) {
         return apr_psprintf(p, "%s: holds %" APR_SIZE_T_FMT " bytes; a secret has at least %d",
-                            shown, len, SECRET_MIN);
+                            shown, len, AW_SECRET_MIN);
     }
     if (mode & (S_IRWXO | S_IWGRP)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, ap_server_conf,
@@ -93,6 +94,12 @@ static retained_t *retained_get(server_rec *s)
     retained = found;
     if (retained && retained->version == RETAINED_VERSION) {
         return retained;
+    }
+    if (retained) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                     AWLOGNO(2008) "what the generation before has kept is of another version of "
+                                   "this module: key and shared memory are made anew, clients will "
+                                   "be challenged once more");
     }
     retained = apr_pcalloc(s->process->pool, sizeof(*retained));
     retained->version = RETAINED_VERSION;
@@ -119,7 +126,7 @@ static size_t segment_asked(server_rec *s)
 }
 
 /* The segment for so much memory: counters, an eighth for the throttle, the rest for nonces. */
-static apr_status_t segment_make(aw_segment_t **segment, size_t asked)
+static apr_status_t segment_make(retained_t *retained, size_t asked)
 {
     const size_t for_throttle = asked / 8;
     const aw_segment_table_t tables[] = {
@@ -127,8 +134,22 @@ static apr_status_t segment_make(aw_segment_t **segment, size_t asked)
         {AW_TABLE_THROTTLE, AW_THROTTLE_VERSION, for_throttle},
         {AW_TABLE_NC, AW_NC_TABLE_VERSION, asked - for_throttle - AW_COUNTERS_SIZE},
     };
+    unsigned char random[4];
+    aw_segment_t *segment;
+    apr_status_t rv;
 
-    return aw_segment_create(segment, tables, sizeof(tables) / sizeof(tables[0]), apr_time_now());
+    if (RAND_bytes(random, sizeof(random)) != 1) {
+        return APR_EGENERAL;
+    }
+    rv = aw_segment_create(&segment, tables, sizeof(tables) / sizeof(tables[0]), apr_time_now());
+    if (rv == APR_SUCCESS) {
+        retained->segment = segment;
+        retained->segment_size = aw_segment_size(segment);
+        retained->asked = asked;
+        memcpy(&retained->node, random, sizeof(random));
+        retained->node &= AW_NONCE_NODE_MAX;
+    }
+    return rv;
 }
 
 /* What the segment lacks for this module, or NULL. */
@@ -182,6 +203,8 @@ static apr_status_t segment_setup(retained_t *retained, server_rec *s)
                          AWLOGNO(2002) "the shared memory of the generation before is not used: "
                                        "%s; clients will be challenged once more",
                          why);
+            /* In this process alone: the children of that generation go on with it. */
+            (void)munmap(retained->segment, retained->segment_size);
             retained->segment = NULL;
         } else if (asked != retained->asked) {
             ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
@@ -190,13 +213,11 @@ static apr_status_t segment_setup(retained_t *retained, server_rec *s)
         }
     }
     if (!retained->segment) {
-        rv = segment_make(&segment, asked);
+        rv = segment_make(retained, asked);
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        retained->segment = segment;
-        retained->segment_size = aw_segment_size(segment);
-        retained->asked = asked;
+        segment = retained->segment;
     }
     created = aw_segment_created(segment);
     rv = tables_attach(retained, segment);
@@ -204,14 +225,13 @@ static apr_status_t segment_setup(retained_t *retained, server_rec *s)
         return rv;
     }
     void *memory = aw_segment_find(segment, AW_TABLE_NC, AW_NC_TABLE_VERSION, &size);
-    return aw_nc_table_init(&nc_table, memory, size);
+    return aw_nc_table_init(&nc_table, memory, size, retained->node);
 }
 
-/* The key ring of one server: from its secret file, else from the process's own secret. */
+/* The keys of one server: from its secret file, else from the process's own secret. */
 static apr_status_t keys_setup(authws_server_t *server, const retained_t *retained,
                                apr_pool_t *pconf, apr_pool_t *ptemp)
 {
-    aw_keyring_t *ring = apr_pcalloc(pconf, sizeof(*ring));
     aw_span_t secret = {(const char *)retained->secret, sizeof(retained->secret)};
     apr_status_t rv = APR_SUCCESS;
 
@@ -219,12 +239,11 @@ static apr_status_t keys_setup(authws_server_t *server, const retained_t *retain
         rv = read_secret(&secret, server->secret_file, ptemp);
     }
     if (rv == APR_SUCCESS) {
-        rv = aw_keyring_derive(ring, secret.ptr, secret.len);
+        rv = aw_keys_create(&server->keys, secret.ptr, secret.len, apr_time_now(), pconf);
     }
-    if (server->secret_file && secret.len > 0) {
-        aw_wipe((char *)secret.ptr, secret.len);
+    if (server->secret_file && secret.ptr != (const char *)retained->secret) {
+        aw_wipe((char *)(uintptr_t)secret.ptr, secret.len);
     }
-    server->keys = ring;
     return rv;
 }
 

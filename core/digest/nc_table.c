@@ -60,17 +60,19 @@ typedef struct caller_t {
 
 apr_status_t aw_nc_table_init(aw_nc_table_t *table, void *memory, size_t size, uint32_t node)
 {
-    size_t count = 1;
+    size_t stripe = 1;
 
     if (!memory || (uintptr_t)memory % 64 != 0 || size < sizeof(nc_set_t)) {
         return APR_EINVAL;
     }
-    while (count <= size / sizeof(nc_set_t) / 2) {
-        count *= 2;
+    const size_t count = size / sizeof(nc_set_t);
+
+    while (stripe * 2 * AW_NC_SHARE <= count) {
+        stripe *= 2;
     }
     table->sets = memory;
     table->count = count;
-    table->stripe = count > AW_NC_SHARE ? count / AW_NC_SHARE : 1;
+    table->stripe = stripe;
     table->node = node;
     return APR_SUCCESS;
 }
@@ -185,12 +187,12 @@ static aw_nc_e mark(nc_set_t *set, unsigned slot, uint64_t owner, uint32_t nc)
     return AW_NC_DROPPED;
 }
 
-/* Where this nonce of this user belongs: both numbers are powers of two. */
+/* Where this nonce of this user belongs. */
 static nc_set_t *set_of(const aw_nc_table_t *table, const aw_nonce_t *nonce, uint64_t user)
 {
-    const uint64_t place = user + (nonce->id & (table->stripe - 1));
+    size_t place = (size_t)(user % table->count) + (size_t)(nonce->id & (table->stripe - 1));
 
-    return &table->sets[place & (table->count - 1)];
+    return &table->sets[place < table->count ? place : place - table->count];
 }
 
 aw_nc_e aw_nc_take(aw_nc_table_t *table, const aw_nonce_t *nonce, uint64_t user, uint32_t nc)

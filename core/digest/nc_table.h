@@ -1,16 +1,16 @@
 /* Which nonce counts have been used: windows in shared memory, so that no process accepts a replay.
  * SPDX-License-Identifier: Apache-2.0
  *
- * The table is an array of sets of 1,024 bytes. A user's nonces go to a stripe of it, a sixteenth
- * (at least one set), that begins where the hash of the user's name says; within the stripe a
- * nonce's random id chooses the set. So whoever makes a million nonces pushes out their own, and
- * those of others that share these sets, but never those of anybody else.
+ * The table is an array of sets of 1,024 bytes. A user's nonces go to a stripe of it, at most
+ * a sixteenth (but one set at least), that begins where the hash of the user's name says; within
+ * the stripe a nonce's random id chooses the set. So whoever makes a million nonces pushes out
+ * their own, and those of others that share these sets, but never those of anybody else.
  *
- *     user's hash mod sets                   + id mod stripe
- *          |                                    |
- *     +----v------------------------------------v-----------+-------------------------------+
- *     |    [- - - - - - stripe: sets / 16 - - - - - - - - -]|         (goes round)          |
- *     +-----------------------------------------------------+-------------------------------+
+ *                hash of the name             nonce of it: + id mod stripe
+ *                   |                               |
+ *     +-------------v-------------------------------v--------+--------------------------+
+ *     |             [ stripe of this user, 1/16 at most      ]    other users' alone    |
+ *     +-------------[----------------------------------------]--------------------------+
  *
  * A set is a ring of 14 slots, filled in turn; the slot that has been there longest makes room.
  *
@@ -73,7 +73,7 @@
 
 #define AW_NC_TABLE_VERSION 2
 
-/* A user's nonces have one part in so many of the table. */
+/* A user's nonces have at most one part in so many of the table. */
 #define AW_NC_SHARE 16
 
 /* Counts above this are "dropped": the client gets a fresh nonce. */
@@ -84,7 +84,7 @@ typedef struct aw_nc_table_t aw_nc_table_t;
 struct aw_nc_set_t;
 struct aw_nc_table_t {
     struct aw_nc_set_t *sets;
-    size_t count;  /* a power of two */
+    size_t count;
     size_t stripe; /* sets that a user's nonces go to: a power of two, at most count */
     uint32_t node; /* whose nonces are counted here */
 };

@@ -61,12 +61,15 @@ static void init_refuses_what_cannot_hold_a_set(void)
     CU_ASSERT_EQUAL(aw_nc_table_init(&table, memory, SET, HERE), APR_SUCCESS);
     CU_ASSERT_EQUAL(table.count, 1);
     CU_ASSERT_EQUAL(aw_nc_table_init(&table, memory, 4 * SET - 1, HERE), APR_SUCCESS);
-    CU_ASSERT_EQUAL(table.count, 2);
+    CU_ASSERT_EQUAL(table.count, 3);
     CU_ASSERT_EQUAL(aw_nc_table_init(&table, memory, 4 * SET, HERE), APR_SUCCESS);
     CU_ASSERT_EQUAL(table.count, 4);
     CU_ASSERT_EQUAL(table.stripe, 1);
     CU_ASSERT_EQUAL(aw_nc_table_init(&table, memory, 16 * SET, HERE), APR_SUCCESS);
     CU_ASSERT_EQUAL(table.stripe, 1);
+    CU_ASSERT_EQUAL(aw_nc_table_init(&table, memory, 63 * SET, HERE), APR_SUCCESS);
+    CU_ASSERT_EQUAL(table.count, 63);
+    CU_ASSERT_EQUAL(table.stripe, 2);
     CU_ASSERT_EQUAL(aw_nc_table_init(&table, memory, 64 * SET, HERE), APR_SUCCESS);
     CU_ASSERT_EQUAL(table.stripe, 4);
     CU_ASSERT_EQUAL(table.node, HERE);
@@ -312,15 +315,20 @@ static void stripes_begin_everywhere_and_elsewhere_on_another_node(void)
 
 static void a_stripe_goes_round_the_end_of_the_table(void)
 {
-    aw_nc_table_t table = fresh(SETS_MAX);
+    static const unsigned sizes[] = {SETS_MAX, SETS_MAX - 1, 33, 16, 3, 1};
 
-    for (unsigned set = 0; set < 4; set++) {
-        aw_nonce_t nonce = nonce_of(1);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        const unsigned count = sizes[i];
+        aw_nc_table_t table = fresh(count);
 
-        nonce.id |= set;
-        CU_ASSERT_EQUAL(aw_nc_take(&table, &nonce, UINT64_MAX, 1), AW_NC_TAKEN);
-        CU_ASSERT_EQUAL(aw_nc_take(&table, &nonce, UINT64_MAX, 1), AW_NC_USED);
-        CU_ASSERT_NOT_EQUAL(memory[(SETS_MAX - 1 + set) % SETS_MAX * SET], 0);
+        for (unsigned set = 0; set < table.stripe; set++) {
+            aw_nonce_t nonce = nonce_of(1);
+
+            nonce.id |= set;
+            CU_ASSERT_EQUAL(aw_nc_take(&table, &nonce, count - 1, 1), AW_NC_TAKEN);
+            CU_ASSERT_EQUAL(aw_nc_take(&table, &nonce, count - 1, 1), AW_NC_USED);
+            CU_ASSERT_NOT_EQUAL(memory[(count - 1 + set) % count * SET], 0);
+        }
     }
 }
 
