@@ -79,6 +79,7 @@ class Httpd:
 
     In `config`, @ROOT@, @DOCROOT@, @CONF@, @PORT@ and @PORT2@ ... @PORT4@ are replaced. Files of
     the test go to server.conf (configuration, A1 files) and server.docroot (pages).
+    The throttle is off unless `config` names its directive, if only in a comment.
     `modules` are loaded besides the usual ones; `authws` is the module's path or None.
     `allow`: regular expressions of log lines at error level that the tests cause on purpose.
     """
@@ -154,6 +155,9 @@ class Httpd:
             "<Directory />\nAllowOverride None\nRequire all denied\n</Directory>",
             f"<Directory {self.docroot}>\nRequire all granted\n</Directory>",
         ]
+        if self.authws and "AuthWSThrottle" not in self.template:
+            # All tests come from one address, and many fail on purpose.
+            lines.append('<Location "/">\nAuthWSThrottle Off\n</Location>')
         config = self.template
         for i, port in enumerate(self.ports):
             config = config.replace("@PORT@" if i == 0 else f"@PORT{i + 1}@", str(port))
