@@ -22,6 +22,19 @@ static bool is_plain(const char *word)
     return true;
 }
 
+/* Whether the port, if there is one, is one: apr_uri_parse takes any number. */
+static bool is_port(const apr_uri_t *uri)
+{
+    apr_int64_t port;
+    char *end;
+
+    if (!uri->port_str) {
+        return true;
+    }
+    port = apr_strtoi64(uri->port_str, &end, 10);
+    return uri->port_str[0] && *end == '\0' && port > 0 && port <= 65535;
+}
+
 /* host or host:port, and nothing more. */
 static bool is_authority(const char *word, apr_pool_t *p)
 {
@@ -29,7 +42,7 @@ static bool is_authority(const char *word, apr_pool_t *p)
 
     return !strpbrk(word, "/?#@") &&
            apr_uri_parse(p, apr_pstrcat(p, "http://", word, "/", NULL), &uri) == APR_SUCCESS &&
-           uri.hostname && uri.hostname[0] && (!uri.port_str || uri.port_str[0]);
+           uri.hostname && uri.hostname[0] && is_port(&uri);
 }
 
 static word_e classify(const char *word, apr_pool_t *p)
@@ -45,7 +58,8 @@ static word_e classify(const char *word, apr_pool_t *p)
         apr_uri_t uri;
         const bool web = !strncasecmp(word, "http:", 5) || !strncasecmp(word, "https:", 6);
 
-        return web && apr_uri_parse(p, word, &uri) == APR_SUCCESS && uri.hostname && uri.hostname[0]
+        return web && apr_uri_parse(p, word, &uri) == APR_SUCCESS && uri.hostname &&
+                       uri.hostname[0] && is_port(&uri)
                    ? WORD_URI
                    : WORD_WRONG;
     }
