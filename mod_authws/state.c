@@ -106,7 +106,9 @@ static retained_t *retained_get(server_rec *s)
     if (RAND_bytes(retained->secret, sizeof(retained->secret)) != 1) {
         return NULL;
     }
-    apr_pool_userdata_setn(retained, RETAINED_KEY, NULL, s->process->pool);
+    /* Not _setn: the key must not lie in this module, which may be unloaded and loaded elsewhere.
+     */
+    apr_pool_userdata_set(retained, RETAINED_KEY, NULL, s->process->pool);
     return retained;
 }
 
