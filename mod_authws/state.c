@@ -172,13 +172,12 @@ static apr_status_t tables_attach(const retained_t *retained, aw_segment_t *segm
 {
     const aw_span_t label = AW_SPAN_LIT("authws throttle");
     unsigned char key[AW_KEYED_KEY];
-    apr_status_t rv = aw_keyed_hash(retained->secret, &label, 1, key, sizeof(key));
+    apr_status_t rv;
     size_t size = 0;
     void *memory = aw_segment_find(segment, AW_TABLE_THROTTLE, AW_THROTTLE_VERSION, &size);
 
-    if (rv == APR_SUCCESS) {
-        rv = aw_throttle_init(&throttle, memory, size, key);
-    }
+    aw_keyed_hash16(retained->secret, &label, 1, key);
+    rv = aw_throttle_init(&throttle, memory, size, key);
     if (rv == APR_SUCCESS) {
         memory = aw_segment_find(segment, AW_TABLE_COUNTERS, AW_COUNTERS_VERSION, &size);
         rv = aw_counters_init(&counters, memory, size);

@@ -1,190 +1,121 @@
-/* SipHash-2-4 through OpenSSL, with one context a thread and output size.
+/* SipHash-2-4 over a list of parts.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/keyed.h"
 
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
-#include <pthread.h>
 #include <stdint.h>
-#include <stdlib.h>
 
-#include "base/provider.h"
+typedef struct sip_t {
+    uint64_t v0, v1, v2, v3;
+    uint64_t rest; /* bytes that do not fill a word yet, the first lowest */
+    uint64_t total;
+} sip_t;
 
-/* Parts that fit are hashed by one call: each call costs more than the hash of some bytes. */
-#define GATHER_MAX 256
-
-enum { SIZE_8, SIZE_16, SIZES };
-
-/* The contexts of one thread. */
-typedef struct contexts_t {
-    void *of[SIZES];
-} contexts_t;
-
-static EVP_MAC *siphash; /* holds its provider */
-static OSSL_FUNC_mac_newctx_fn *mac_create;
-static OSSL_FUNC_mac_freectx_fn *mac_destroy;
-static OSSL_FUNC_mac_set_ctx_params_fn *mac_set;
-static OSSL_FUNC_mac_init_fn *mac_init;
-static OSSL_FUNC_mac_update_fn *mac_update;
-static OSSL_FUNC_mac_final_fn *mac_final;
-static pthread_key_t contexts_key;
-static unsigned users;      /* nested calls of init */
-static unsigned generation; /* of `contexts_key`: what a thread made before it is not ours */
-
-static _Thread_local contexts_t *own;
-static _Thread_local unsigned own_generation;
-
-static void contexts_free(void *p)
+static inline uint64_t rotate(uint64_t x, int n)
 {
-    contexts_t *contexts = p;
+    return x << n | x >> (64 - n);
+}
 
-    if (contexts != NULL) {
-        for (int i = 0; i < SIZES; i++) {
-            if (contexts->of[i] != NULL) {
-                mac_destroy(contexts->of[i]);
-            }
+/* Words are little-endian, whatever the machine is. */
+static inline uint64_t load(const unsigned char *p)
+{
+    uint64_t x;
+
+    memcpy(&x, p, sizeof(x));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    return x;
+}
+
+static inline void store(unsigned char *p, uint64_t x)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    memcpy(p, &x, sizeof(x));
+}
+
+static inline void rounds(sip_t *s, int n)
+{
+    for (int i = 0; i < n; i++) {
+        s->v0 += s->v1;
+        s->v2 += s->v3;
+        s->v1 = rotate(s->v1, 13) ^ s->v0;
+        s->v3 = rotate(s->v3, 16) ^ s->v2;
+        s->v0 = rotate(s->v0, 32);
+        s->v2 += s->v1;
+        s->v0 += s->v3;
+        s->v1 = rotate(s->v1, 17) ^ s->v2;
+        s->v3 = rotate(s->v3, 21) ^ s->v0;
+        s->v2 = rotate(s->v2, 32);
+    }
+}
+
+static inline void word(sip_t *s, uint64_t m)
+{
+    s->v3 ^= m;
+    rounds(s, 2);
+    s->v0 ^= m;
+}
+
+/* Takes bytes in behind the `total % 8` that wait in `rest`. */
+static inline void absorb(sip_t *s, const unsigned char *p, size_t n)
+{
+    const unsigned have = (unsigned)(s->total % 8);
+
+    s->total += n;
+    for (; n >= 8; n -= 8, p += 8) {
+        const uint64_t m = load(p);
+
+        word(s, s->rest | m << 8 * have);
+        s->rest = have > 0 ? m >> (64 - 8 * have) : 0;
+    }
+    for (unsigned at = have; n > 0; n--) {
+        s->rest |= (uint64_t)*p++ << 8 * at;
+        if (++at == 8) {
+            word(s, s->rest);
+            s->rest = 0;
+            at = 0;
         }
-        free(contexts);
     }
 }
 
-static bool find_functions(void)
+static inline void start(sip_t *s, const unsigned char *key, const aw_span_t *parts, size_t n,
+                         uint64_t variant)
 {
-    aw_provider_function_t functions[] = {
-        {OSSL_FUNC_MAC_NEWCTX, NULL},         {OSSL_FUNC_MAC_FREECTX, NULL},
-        {OSSL_FUNC_MAC_SET_CTX_PARAMS, NULL}, {OSSL_FUNC_MAC_INIT, NULL},
-        {OSSL_FUNC_MAC_UPDATE, NULL},         {OSSL_FUNC_MAC_FINAL, NULL}};
+    const uint64_t k0 = load(key), k1 = load(key + 8);
 
-    if (!aw_provider_find(EVP_MAC_get0_provider(siphash), OSSL_OP_MAC, "SIPHASH", functions,
-                          sizeof(functions) / sizeof(functions[0]))) {
-        return false;
-    }
-    mac_create = (OSSL_FUNC_mac_newctx_fn *)functions[0].function;
-    mac_destroy = (OSSL_FUNC_mac_freectx_fn *)functions[1].function;
-    mac_set = (OSSL_FUNC_mac_set_ctx_params_fn *)functions[2].function;
-    mac_init = (OSSL_FUNC_mac_init_fn *)functions[3].function;
-    mac_update = (OSSL_FUNC_mac_update_fn *)functions[4].function;
-    mac_final = (OSSL_FUNC_mac_final_fn *)functions[5].function;
-    return true;
-}
-
-apr_status_t aw_keyed_init(void)
-{
-    if (users > 0) {
-        users++;
-        return APR_SUCCESS;
-    }
-    siphash = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
-    if (siphash == NULL) {
-        return APR_EGENERAL;
-    }
-    if (!find_functions() || pthread_key_create(&contexts_key, contexts_free) != 0) {
-        EVP_MAC_free(siphash);
-        siphash = NULL;
-        return APR_EGENERAL;
-    }
-    generation++;
-    users = 1;
-    return APR_SUCCESS;
-}
-
-void aw_keyed_term(void)
-{
-    if (users == 0 || --users > 0) {
-        return;
-    }
-    /* The key goes with the library: a destructor must not be left that points into code which
-     * may be unloaded. */
-    if (own != NULL && own_generation == generation) {
-        contexts_free(own);
-        own = NULL;
-    }
-    (void)pthread_key_delete(contexts_key);
-    EVP_MAC_free(siphash);
-    siphash = NULL;
-}
-
-static void *context_create(size_t size)
-{
-    void *ctx = mac_create(OSSL_PROVIDER_get0_provider_ctx(EVP_MAC_get0_provider(siphash)));
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &size),
-                           OSSL_PARAM_construct_end()};
-
-    if (ctx != NULL && !mac_set(ctx, params)) {
-        mac_destroy(ctx);
-        ctx = NULL;
-    }
-    return ctx;
-}
-
-/* This thread's contexts, made at its first call; NULL when they cannot be had. */
-static contexts_t *contexts_get(void)
-{
-    if (own != NULL && own_generation == generation) {
-        return own;
-    }
-    if (users == 0) {
-        return NULL;
-    }
-    contexts_t *made = calloc(1, sizeof(*made));
-    if (made == NULL) {
-        return NULL;
-    }
-    made->of[SIZE_8] = context_create(8);
-    made->of[SIZE_16] = context_create(16);
-    if (made->of[SIZE_8] == NULL || made->of[SIZE_16] == NULL ||
-        pthread_setspecific(contexts_key, made) != 0) {
-        contexts_free(made);
-        return NULL;
-    }
-    own = made;
-    own_generation = generation;
-    return made;
-}
-
-static bool update(void *ctx, const aw_span_t *parts, size_t n)
-{
-    unsigned char all[GATHER_MAX];
-    size_t total = 0;
-    bool ok = true;
-
+    s->v0 = k0 ^ UINT64_C(0x736f6d6570736575);
+    s->v1 = k1 ^ UINT64_C(0x646f72616e646f6d) ^ variant;
+    s->v2 = k0 ^ UINT64_C(0x6c7967656e657261);
+    s->v3 = k1 ^ UINT64_C(0x7465646279746573);
+    s->rest = s->total = 0;
     for (size_t i = 0; i < n; i++) {
-        if (parts[i].len > sizeof(all) - total) {
-            total = SIZE_MAX;
-            break;
-        }
-        if (parts[i].len > 0) {
-            memcpy(all + total, parts[i].ptr, parts[i].len);
-            total += parts[i].len;
-        }
+        absorb(s, (const unsigned char *)parts[i].ptr, parts[i].len);
     }
-    if (total != SIZE_MAX) {
-        return mac_update(ctx, all, total) != 0;
-    }
-    for (size_t i = 0; ok && i < n; i++) {
-        ok = parts[i].len == 0 ||
-             mac_update(ctx, (const unsigned char *)parts[i].ptr, parts[i].len) != 0;
-    }
-    return ok;
+    word(s, s->rest | s->total << 56);
 }
 
-apr_status_t aw_keyed_hash(const unsigned char *key, const aw_span_t *parts, size_t n, void *out,
-                           size_t size)
+void aw_keyed_hash8(const unsigned char *key, const aw_span_t *parts, size_t n, void *out)
 {
-    contexts_t *contexts = contexts_get();
-    unsigned char hash[16];
-    size_t written;
+    sip_t s;
 
-    if (contexts == NULL || (size != 8 && size != 16)) {
-        return APR_EGENERAL;
-    }
-    void *ctx = contexts->of[size == 8 ? SIZE_8 : SIZE_16];
-    if (!mac_init(ctx, key, AW_KEYED_KEY, NULL) || !update(ctx, parts, n) ||
-        !mac_final(ctx, hash, &written, sizeof(hash)) || written != size) {
-        return APR_EGENERAL;
-    }
-    memcpy(out, hash, size);
-    return APR_SUCCESS;
+    start(&s, key, parts, n, 0);
+    s.v2 ^= 0xff;
+    rounds(&s, 4);
+    store(out, s.v0 ^ s.v1 ^ s.v2 ^ s.v3);
+}
+
+void aw_keyed_hash16(const unsigned char *key, const aw_span_t *parts, size_t n, void *out)
+{
+    sip_t s;
+
+    start(&s, key, parts, n, 0xee);
+    s.v2 ^= 0xee;
+    rounds(&s, 4);
+    store(out, s.v0 ^ s.v1 ^ s.v2 ^ s.v3);
+    s.v1 ^= 0xdd;
+    rounds(&s, 4);
+    store((unsigned char *)out + 8, s.v0 ^ s.v1 ^ s.v2 ^ s.v3);
 }

@@ -9,8 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "base/keyed.h"
-#include "base/provider.h"
+#include "digest/provider.h"
 
 /* Parts that fit are hashed by one call: a call costs about as much as copying this many bytes. */
 #define GATHER_MAX 1024
@@ -114,12 +113,7 @@ apr_status_t aw_algorithms_init(void)
         any |= fetch(&hashes[i], algs[i].openssl);
     }
     ERR_pop_to_mark();
-    if (!any || aw_keyed_init() != APR_SUCCESS) {
-        unfetch();
-        return APR_EGENERAL;
-    }
-    if (pthread_key_create(&contexts_key, contexts_free) != 0) {
-        aw_keyed_term();
+    if (!any || pthread_key_create(&contexts_key, contexts_free) != 0) {
         unfetch();
         return APR_EGENERAL;
     }
@@ -141,7 +135,6 @@ void aw_algorithms_term(void)
     }
     (void)pthread_key_delete(contexts_key);
     unfetch();
-    aw_keyed_term();
 }
 
 const char *aw_alg_name(aw_alg_e alg)

@@ -76,18 +76,17 @@ static bool is_alive(const aw_digest_policy_t *policy, apr_time_t issued, apr_ti
 }
 
 /* An A1 for a user that has none: nobody can know it, and the same name gives the same one. */
-static apr_status_t decoy(const aw_digest_policy_t *policy, const aw_credentials_t *credentials,
-                          unsigned char *a1)
+static void decoy(const aw_digest_policy_t *policy, const aw_credentials_t *credentials,
+                  unsigned char *a1)
 {
     unsigned char seed[16];
     const aw_span_t parts[] = {AW_SPAN_LIT("authws decoy:"), policy->realm, AW_SPAN_LIT(":"),
                                credentials->username};
-    const apr_status_t status = aw_keyed_hash(policy->keys->keys[0].key, parts, 4, seed, 16);
 
-    for (size_t i = 0; status == APR_SUCCESS && i < AW_HASH_MAX; i++) {
+    aw_keyed_hash16(policy->keys->keys[0].key, parts, 4, seed);
+    for (size_t i = 0; i < AW_HASH_MAX; i++) {
         a1[i] = (unsigned char)(seed[i % 16] ^ i / 16);
     }
-    return status;
 }
 
 /* Looks the user up; THROTTLED when they are blocked. With UNKNOWN_USER and NO_VALUE found->a1
@@ -114,9 +113,10 @@ static aw_verdict_e look_up(aw_a1_found_t *found, apr_status_t *status,
         return AW_VERDICT_THROTTLED;
     }
     if (verdict != AW_VERDICT_OK) {
-        *status = decoy(policy, credentials, found->a1);
+        *status = APR_SUCCESS;
+        decoy(policy, credentials, found->a1);
     }
-    return *status == APR_SUCCESS ? verdict : AW_VERDICT_ERROR;
+    return verdict;
 }
 
 /* What is computed for one request and wiped with it. */
@@ -163,8 +163,8 @@ static aw_verdict_e check_response(work_t *work, apr_status_t *status, aw_verdic
     }
     if (!equal) {
         /* What the decoy costs an unknown user, a wrong password costs too. */
-        *status = decoy(policy, credentials, work->expected);
-        return *status == APR_SUCCESS ? AW_VERDICT_WRONG_RESPONSE : AW_VERDICT_ERROR;
+        decoy(policy, credentials, work->expected);
+        return AW_VERDICT_WRONG_RESPONSE;
     }
     return AW_VERDICT_OK;
 }

@@ -31,12 +31,7 @@ typedef struct build_t {
 /* First pass, one line: finds or adds its user's draft. */
 static apr_status_t add_line(build_t *build, const aw_a1_line_t *line, unsigned present)
 {
-    uint64_t hash = 0;
-    const apr_status_t rv = aw_a1_hash_name(build->key, line->realm, line->user, &hash);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
+    const uint64_t hash = aw_a1_hash_name(build->key, line->realm, line->user);
     uint64_t i = hash & build->slots_mask;
     draft_t *draft = NULL;
 
@@ -191,19 +186,15 @@ static apr_status_t fill_records(build_t *build)
                                 (uint16_t)build->userhash};
         aw_a1_insert(set_at(table, table->by_name), table->buckets_mask, draft->hash, draft->place);
         for (unsigned a = 0; a < AW_ALG_COUNT; a++) {
-            uint64_t hash = 0;
-
             if (!(build->userhash & (1u << a))) {
                 continue;
             }
             rv = aw_hash((aw_alg_e)a, parts, 3, at);
-            if (rv == APR_SUCCESS) {
-                rv = aw_a1_hash_userhash(build->key, at, (aw_alg_e)a, &hash);
-            }
             if (rv != APR_SUCCESS) {
                 return rv;
             }
-            aw_a1_insert(set_at(table, table->by_hash[a]), table->buckets_mask, hash, draft->place);
+            aw_a1_insert(set_at(table, table->by_hash[a]), table->buckets_mask,
+                         aw_a1_hash_userhash(build->key, at, (aw_alg_e)a), draft->place);
             at += aw_alg_size((aw_alg_e)a);
         }
         memcpy(at, user.ptr, user.len);

@@ -59,24 +59,19 @@ static apr_status_t add(aw_a1_table_t *table, uint64_t offset, const aw_a1_rec_t
     const size_t hashes = aw_a1_hashes_size(from->present);
     aw_a1_rec_t *record = (aw_a1_rec_t *)((char *)table + offset);
     unsigned char *at = (unsigned char *)(record + 1) + hashes;
-    uint64_t hash = 0;
-    apr_status_t rv = aw_a1_hash_name(table->key, realm, user, &hash);
+    apr_status_t rv = APR_SUCCESS;
 
     *record = *from;
     record->indexed = (uint16_t)userhash;
     memcpy(record + 1, from + 1, hashes);
-    if (rv == APR_SUCCESS) {
-        aw_a1_insert(set_of(table, table->by_name), table->buckets_mask, hash, offset / AW_A1_UNIT);
-    }
+    aw_a1_insert(set_of(table, table->by_name), table->buckets_mask,
+                 aw_a1_hash_name(table->key, realm, user), offset / AW_A1_UNIT);
     for (unsigned a = 0; a < AW_ALG_COUNT && rv == APR_SUCCESS; a++) {
         if (userhash & (1u << a)) {
             rv = aw_hash((aw_alg_e)a, parts, 3, at);
             if (rv == APR_SUCCESS) {
-                rv = aw_a1_hash_userhash(table->key, at, (aw_alg_e)a, &hash);
-            }
-            if (rv == APR_SUCCESS) {
-                aw_a1_insert(set_of(table, table->by_hash[a]), table->buckets_mask, hash,
-                             offset / AW_A1_UNIT);
+                aw_a1_insert(set_of(table, table->by_hash[a]), table->buckets_mask,
+                             aw_a1_hash_userhash(table->key, at, (aw_alg_e)a), offset / AW_A1_UNIT);
             }
             at += aw_alg_size((aw_alg_e)a);
         }

@@ -42,23 +42,25 @@ struct aw_a1_table_t {
     unsigned char key[AW_KEYED_KEY]; /* of the buckets' hashes */
 };
 
-static inline apr_status_t aw_a1_hash_name(const unsigned char *key, aw_span_t realm,
-                                           aw_span_t user, uint64_t *hash)
+static inline uint64_t aw_a1_hash_name(const unsigned char *key, aw_span_t realm, aw_span_t user)
 {
     const aw_span_t parts[] = {realm, AW_SPAN_LIT(":"), user};
+    uint64_t hash;
 
-    return aw_keyed_hash(key, parts, 3, hash, sizeof(*hash));
+    aw_keyed_hash8(key, parts, 3, &hash);
+    return hash;
 }
 
 /* User hashes are hashed again under the key, so that nobody who may choose names chooses
  * buckets. */
-static inline apr_status_t aw_a1_hash_userhash(const unsigned char *key,
-                                               const unsigned char *userhash, aw_alg_e alg,
-                                               uint64_t *hash)
+static inline uint64_t aw_a1_hash_userhash(const unsigned char *key, const unsigned char *userhash,
+                                           aw_alg_e alg)
 {
     const aw_span_t part = {(const char *)userhash, aw_alg_size(alg)};
+    uint64_t hash;
 
-    return aw_keyed_hash(key, &part, 1, hash, sizeof(*hash));
+    aw_keyed_hash8(key, &part, 1, &hash);
+    return hash;
 }
 
 static inline size_t aw_a1_hashes_size(unsigned mask)

@@ -101,12 +101,7 @@ apr_status_t aw_a1_table_find(const aw_a1_table_t *table, aw_span_t realm, aw_sp
                               aw_a1_record_t *record)
 {
     const wanted_t wanted = {realm, user, NULL, AW_ALG_COUNT};
-    uint64_t hash = 0;
-    const apr_status_t rv = aw_a1_hash_name(table->key, realm, user, &hash);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
+    const uint64_t hash = aw_a1_hash_name(table->key, realm, user);
     const aw_a1_rec_t *found = search(table, table->by_name, hash, &wanted);
 
     if (!found) {
@@ -120,17 +115,12 @@ apr_status_t aw_a1_table_find_userhash(const aw_a1_table_t *table, aw_span_t rea
                                        const unsigned char *hash, aw_a1_record_t *record)
 {
     const wanted_t wanted = {realm, {NULL, 0}, hash, alg};
-    uint64_t keyed = 0;
 
     if (alg >= AW_ALG_COUNT || table->by_hash[alg] == 0) {
         return APR_NOTFOUND;
     }
-    const apr_status_t rv = aw_a1_hash_userhash(table->key, hash, alg, &keyed);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    const aw_a1_rec_t *found = search(table, table->by_hash[alg], keyed, &wanted);
+    const aw_a1_rec_t *found =
+        search(table, table->by_hash[alg], aw_a1_hash_userhash(table->key, hash, alg), &wanted);
 
     if (!found) {
         return APR_NOTFOUND;

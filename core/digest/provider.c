@@ -1,7 +1,7 @@
 /* The functions of an OpenSSL algorithm, looked up in the provider that offers it.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "base/provider.h"
+#include "digest/provider.h"
 
 #include "base/bytes.h"
 
