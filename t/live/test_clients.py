@@ -1,4 +1,4 @@
-"""Programs that people really use log in; what each can do is written to doc/clients.md.
+"""Programs that people really use log in; what each can do is written to README.md.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -123,10 +123,7 @@ def table(title, cells):
 
 
 def document():
-    parts = ["# Clients\n",
-             "Written by `t/live/test_clients.py`, which logs in with each of them: a location "
-             "with one algorithm and one qop a column; in the first column one with no directive "
-             "but `AuthWSUserFile`, and the algorithm that the client chose.\n"]
+    parts = []
     for qop in QOPS:
         cells = [(a, lambda can, c=(a, qop): "yes" if c in can else "-") for a in ALGORITHMS]
         if qop == "auth":
@@ -140,16 +137,19 @@ def versions():
         f"{name} {version()}" for name, (version, _) in CLIENTS.items()) + ".\n"
 
 
-def test_the_table_in_the_manual_is_what_was_found():
+TABLE = re.compile(r"(<!-- clients[^>]*-->\n)(.*?)(\nVersions [^\n]*\n)?(<!-- end of clients -->)", re.S)
+
+
+def test_the_table_in_the_readme_is_what_was_found():
     if set(results) != set(CLIENTS):
         pytest.skip("only with all clients")
-    file = built.SOURCE / "doc" / "clients.md"
-    before = file.read_text() if file.exists() else ""
-    now = document()
-    if re.sub(r"\nVersions .*", "", before).rstrip() != now.rstrip():
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(now + "\n" + versions())
-    assert now.rstrip() in file.read_text()
+    file = built.SOURCE / "README.md"
+    before = file.read_text()
+    shown = TABLE.search(before)
+    if shown.group(2) != document():
+        now = shown.group(1) + document() + "\n" + versions() + shown.group(4)
+        file.write_text(before[:shown.start()] + now + before[shown.end():])
+    assert TABLE.search(file.read_text()).group(2) == document()
 
 
 # --- a browser, as a person uses it ---
