@@ -88,7 +88,7 @@ def users_file(server, users):
     return path
 
 
-def begin(server, *options, who=("--user", USER), path="/in/"):
+def begin(server, *options, who=("--user", USER), path="/in/index.html"):
     """Starts `authws bench digest`."""
     command = [built.authws(), "bench", "digest", "--json", *who, *options, server.url(path)]
     process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE,
@@ -162,3 +162,41 @@ def accepted_counts(server):
             key = match.group(2), match.group(3)
             found[key] = found.get(key, 0) + 1
     return found
+
+
+def judge(status, said):
+    """What must hold whatever happens to the server."""
+    assert said["false_401"] == said["refused"] == 0, said
+    assert said["accepted_replays"] == 0 and said["rspauth_mismatches"] == 0, said
+    assert said["bad_answers"] == said["timeouts"] == 0, said
+    assert status == 0
+
+
+def judge_log(server, said):
+    """The log of the server agrees that no count was let in twice, and that as many were as the
+    tool was told; when children were killed, some lines are missing."""
+    wanted = 1 if isinstance(server, Shaken) else said["accepted"]
+    counts = wait_for(lambda: accepted_counts(server), lambda found: len(found) >= wanted)
+    assert len(counts) >= wanted
+    assert max(counts.values()) == 1
+
+
+def logged(server, requests):
+    """status -> how many lines of the access log; waits until there are so many lines."""
+    def count():
+        found = {}
+        for line in server.access().splitlines():
+            status = line.rsplit(" ", 3)[1]
+            found[status] = found.get(status, 0) + 1
+        return found
+    return wait_for(count, lambda found: sum(found.values()) >= requests)
+
+
+def wait_for(look, enough, seconds=10):
+    """Lines are logged when an answer has been sent: the tool may be done before the last ones."""
+    end = time.monotonic() + seconds
+    while True:
+        found = look()
+        if enough(found) or time.monotonic() > end:
+            return found
+        time.sleep(0.1)

@@ -13,44 +13,26 @@ import load
 CONFIG = load.LOCATION.format(more="") + load.CREDENTIALS_LOG
 
 
-def judge(status, said):
-    """What must hold whatever happens to the server."""
-    assert said["false_401"] == said["refused"] == 0, said
-    assert said["accepted_replays"] == 0 and said["rspauth_mismatches"] == 0, said
-    assert said["bad_answers"] == said["timeouts"] == 0, said
-    assert status == 0
-
-
-def judge_log(server, said):
-    """The log of the server agrees: no count let in twice, and not fewer than the tool saw."""
-    counts = load.accepted_counts(server)
-    assert max(counts.values()) == 1
-    return len(counts)
-
-
 @pytest.mark.parametrize("connections", [16, 128])
 @pytest.mark.parametrize("order", ["--window", "--shuffle"])
 def test_no_connection_on_one_nonce_is_asked_again(connections, order):
     with load.running(CONFIG) as server:
         status, said = load.bench(server, "-c", connections, "--share", order, 128,
                                   "--replay", 10, "--race", 5, "-n", 8000)
-        judge(status, said)
+        load.judge(status, said)
         assert said["calls"] == 8000 and said["first_challenges"] == 1
         assert said["stale"] == 0
         assert said["replays"] > 800
-        assert judge_log(server, said) == said["accepted"] >= 8000 - said["lost"]
+        load.judge_log(server, said)
+        assert said["accepted"] >= 8000
 
 
 def test_the_tool_and_the_access_log_count_the_same():
     with load.running(CONFIG) as server:
         status, said = load.bench(server, "-c", 8, "-n", 3000, "--replay", 20, "--reconnect", 50)
-        judge(status, said)
+        load.judge(status, said)
         assert said["lost"] == 0
-        seen = {}
-        for line in server.access().splitlines():
-            answer = line.rsplit(" ", 3)[1]
-            seen[answer] = seen.get(answer, 0) + 1
-        assert seen == said["status"]
+        assert load.logged(server, said["requests"]) == said["status"]
         assert said["requests"] == sum(said["status"].values()) == \
             said["calls"] + said["first_challenges"] + said["replays"]
 
@@ -64,29 +46,29 @@ def test_restarts_and_killed_children_are_not_noticed(connections):
         with load.Killer(server, 1, seed=connections) as killer:
             load.restart_gracefully(server, 3, seconds)
         status, said = load.end(process)
-        judge(status, said)
+        load.judge(status, said)
         assert said["first_challenges"] == 1 and said["stale"] == 0
         assert killer.kills >= 3 and said["lost"] > 0
-        judge_log(server, said)
+        load.judge_log(server, said)
         assert said["accepted"] > 1000 and said["replays"] > 100
 
 
 def test_a_nonce_outlives_its_life_without_the_user_being_asked():
-    config = load.LOCATION.format(more="AuthWSNonceLifetime 2s") + load.CREDENTIALS_LOG
+    config = load.LOCATION.format(more="AuthWSNonceLifetime 4s") + load.CREDENTIALS_LOG
     with load.running(config) as server:
         status, said = load.bench(server, "-c", 32, "--clients", 2, "--share", "--shuffle", 128,
-                                  "--replay", 10, "-T", 6)
-        judge(status, said)
+                                  "--replay", 10, "-T", 8)
+        load.judge(status, said)
         assert said["first_challenges"] == 2 and said["stale"] == 0
-        assert said["nextnonces"] >= 8
-        judge_log(server, said)
+        assert said["nextnonces"] >= 4
+        load.judge_log(server, said)
 
 
 def test_one_that_sleeps_longer_than_the_nonce_lives_is_asked_stale_not_anew():
     config = load.LOCATION.format(more="AuthWSNonceLifetime 1s") + load.CREDENTIALS_LOG
     with load.running(config) as server:
         status, said = load.bench(server, "--clients", 5, "--interval", 1.5, "-T", 6)
-        judge(status, said)
+        load.judge(status, said)
         assert said["first_challenges"] == 5
         assert said["stale"] >= 5
 
@@ -106,7 +88,7 @@ def test_strangers_log_nobody_out():
                                    who=("--flood",))
         assert status == 0 and flood["status"] == {"401": 100000}
         status, said = load.end(clients)
-        judge(status, said)
+        load.judge(status, said)
         assert said["first_challenges"] == 1000 and said["stale"] == 0
         assert said["calls"] >= 5000
         # Ten bytes for each stranger would be 1,000; threads still find their sizes.
