@@ -74,6 +74,8 @@ apr_status_t aw_nc_table_init(aw_nc_table_t *table, void *memory, size_t size, u
     table->count = count;
     table->stripe = stripe;
     table->node = node;
+    table->counters = NULL;
+    table->evicted = 0;
     return APR_SUCCESS;
 }
 
@@ -117,7 +119,8 @@ static bool make_room(nc_set_t *set, const caller_t *caller, uint64_t victim)
 }
 
 /* Finds the caller's slot or gives it one. False: dropped. */
-static bool settle(nc_set_t *set, const caller_t *caller, unsigned *slot, uint64_t *owner)
+static bool settle(const aw_nc_table_t *table, nc_set_t *set, const caller_t *caller,
+                   unsigned *slot, uint64_t *owner)
 {
     for (int tries = 0; tries < AW_NC_TRIES; tries++) {
         uint64_t head = AW_NC_LOAD(&set->head); /* before the owners: see 1 above */
@@ -147,6 +150,9 @@ static bool settle(nc_set_t *set, const caller_t *caller, unsigned *slot, uint64
         *owner = caller->name | turn;
         if (AW_NC_SWAP(&set->owner[next], &victim, *owner)) {
             (void)AW_NC_SWAP(&set->head, &head, head + 1); /* or somebody has done it for us */
+            if (victim != 0 && table->counters) {
+                aw_counters_add(table->counters, table->evicted);
+            }
             *slot = next;
             return true;
         }
@@ -213,7 +219,7 @@ aw_nc_e aw_nc_take(aw_nc_table_t *table, const aw_nonce_t *nonce, uint64_t user,
     }
     /* Second 0 is what a slot looks like that nobody has had. */
     if (nc > AW_NC_MAX || nonce->issued < 0 || (uint32_t)second == 0 ||
-        !settle(set, &caller, &slot, &owner)) {
+        !settle(table, set, &caller, &slot, &owner)) {
         return AW_NC_DROPPED;
     }
     return mark(set, slot, owner, nc);

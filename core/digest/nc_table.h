@@ -70,6 +70,7 @@
 #include <stddef.h>
 
 #include "digest/nonce.h"
+#include "shm/counters.h"
 
 #define AW_NC_TABLE_VERSION 2
 
@@ -87,6 +88,8 @@ struct aw_nc_table_t {
     size_t count;
     size_t stripe; /* sets that a user's nonces go to: a power of two, at most count */
     uint32_t node; /* whose nonces are counted here */
+    const aw_counters_t *counters; /* NULL, as init leaves it: nothing is counted */
+    unsigned evicted;              /* the counter for slots that changed hands */
 };
 
 /* Lays a table over `size` bytes of zeroed or earlier initialised memory, 64-byte aligned.

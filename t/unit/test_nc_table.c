@@ -211,6 +211,29 @@ static void a_late_nonce_pushes_no_younger_one_out(void)
     CU_ASSERT_EQUAL(take(&table, 114, 1), AW_NC_TAKEN);
 }
 
+static void slots_that_change_hands_are_counted(void)
+{
+    static _Alignas(64) unsigned char cells[AW_COUNTERS_SIZE];
+    aw_nc_table_t table = fresh(1);
+    aw_counters_t counters = {NULL};
+
+    memset(cells, 0, sizeof(cells));
+    CU_ASSERT_EQUAL_FATAL(aw_counters_init(&counters, cells, sizeof(cells)), APR_SUCCESS);
+    table.counters = &counters;
+    table.evicted = 5;
+    for (unsigned k = 0; k < 14; k++) {
+        CU_ASSERT_EQUAL(take(&table, k, 1), AW_NC_TAKEN);
+        CU_ASSERT_EQUAL(take(&table, k, 1), AW_NC_USED);
+    }
+    CU_ASSERT_EQUAL(aw_counters_get(&counters, 5), 0); /* all had room */
+    for (unsigned k = 14; k < 20; k++) {
+        CU_ASSERT_EQUAL(take(&table, k, 1), AW_NC_TAKEN);
+    }
+    CU_ASSERT_EQUAL(take(&table, 0, 2), AW_NC_DROPPED); /* pushes nobody out */
+    CU_ASSERT_EQUAL(aw_counters_get(&counters, 5), 6);
+    CU_ASSERT_EQUAL(aw_counters_get(&counters, 0), 0);
+}
+
 static void an_owner_of_years_ago_makes_room(void)
 {
     aw_nc_table_t table = fresh(1);
@@ -435,6 +458,7 @@ static const unit_test_t tests[] = {
     {"a_nonce_issued_at_or_before_an_evicted_one_is_not_taken_for_new",
      a_nonce_issued_at_or_before_an_evicted_one_is_not_taken_for_new},
     {"a_late_nonce_pushes_no_younger_one_out", a_late_nonce_pushes_no_younger_one_out},
+    {"slots_that_change_hands_are_counted", slots_that_change_hands_are_counted},
     {"an_owner_of_years_ago_makes_room", an_owner_of_years_ago_makes_room},
     {"a_full_set_does_not_disturb_its_neighbours", a_full_set_does_not_disturb_its_neighbours},
     {"a_user_who_floods_pushes_out_only_those_in_the_stripe",

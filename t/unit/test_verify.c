@@ -386,6 +386,60 @@ static void a_proxys_forms_of_the_target_are_let_in(void)
     destroy(w);
 }
 
+static void who_is_blocked_gets_one_answer_right_or_wrong(void)
+{
+    static const char *const users[] = {"Mufasa", "Scar", "Nobody"};
+    static const char *const passwords[] = {"Circle of Life", "wrong"};
+
+    for (int i = 0; i < 12; i++) {
+        world_t *w = create();
+
+        w->policy.blocked = is_blocked;
+        w->respond.user = w->blocked = aw_span(users[i % 3]);
+        w->respond.password = aw_span(passwords[i / 3 % 2]);
+        w->challenge.algorithm.hash = i / 6 ? AW_ALG_MD5 : AW_ALG_SHA256; /* Scar has none */
+        CU_ASSERT_EQUAL(verify(w), AW_VERDICT_THROTTLED);
+        CU_ASSERT_PTR_NULL(w->result.user.ptr);
+        CU_ASSERT_FALSE(w->result.has_rspauth);
+        CU_ASSERT_TRUE(table_is_untouched());
+        w->blocked = AW_SPAN_LIT("another");
+        CU_ASSERT_EQUAL(verify(w) == AW_VERDICT_OK, i == 0 || i == 1 || i == 6);
+        CU_ASSERT_STRING_EQUAL(w->blocked_asked, users[i % 3]);
+        destroy(w);
+    }
+}
+
+static void the_block_is_asked_about_the_name_behind_a_userhash(void)
+{
+    world_t *w = create();
+
+    w->policy.blocked = is_blocked;
+    w->blocked = AW_SPAN_LIT("Mufasa");
+    w->challenge.userhash = true;
+    CU_ASSERT_EQUAL(verify(w), AW_VERDICT_THROTTLED);
+    CU_ASSERT_STRING_EQUAL(w->blocked_asked, "Mufasa");
+    w->respond.user = AW_SPAN_LIT("Nobody"); /* of whom there is only the hash */
+    CU_ASSERT_EQUAL(verify(w), AW_VERDICT_UNKNOWN_USER);
+    CU_ASSERT_EQUAL(strspn(w->blocked_asked, "0123456789abcdef"), 63);
+    destroy(w);
+}
+
+static void nobody_is_asked_about_who_guesses_at_nothing(void)
+{
+    world_t *w = create();
+
+    w->policy.blocked = is_blocked;
+    w->blocked = AW_SPAN_LIT("Mufasa");
+    CU_ASSERT_EQUAL(verify_text(w, "Digest key="), AW_VERDICT_BAD_FORM);
+    w->request.now = NOW + LIFETIME + 1;
+    CU_ASSERT_EQUAL(verify(w), AW_VERDICT_NONCE_EXPIRED);
+    w->request.now = NOW + 1;
+    w->policy.realm = AW_SPAN_LIT("hyenas");
+    CU_ASSERT_EQUAL(verify(w), AW_VERDICT_WRONG_REALM);
+    CU_ASSERT_STRING_EQUAL(w->blocked_asked, "");
+    destroy(w);
+}
+
 static void every_verdict_has_its_own_words_and_stale_is_for_nonces_only(void)
 {
     for (int i = 0; i < AW_VERDICT_COUNT; i++) {
@@ -461,6 +515,11 @@ static const unit_test_t tests[] = {
     {"failures of store and body are errors with their status",
      failures_of_store_and_body_are_errors_with_their_status},
     {"a proxy's forms of the target are let in", a_proxys_forms_of_the_target_are_let_in},
+    {"who is blocked gets one answer, right or wrong",
+     who_is_blocked_gets_one_answer_right_or_wrong},
+    {"the block is asked about the name behind a userhash",
+     the_block_is_asked_about_the_name_behind_a_userhash},
+    {"nobody is asked about who guesses at nothing", nobody_is_asked_about_who_guesses_at_nothing},
     {"every verdict has its own words, and stale is for nonces only",
      every_verdict_has_its_own_words_and_stale_is_for_nonces_only},
     {"a hundred thousand mutations let nobody else in",

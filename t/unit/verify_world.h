@@ -36,6 +36,8 @@ typedef struct world_t {
     apr_pool_t *p;
     int lookups;
     apr_status_t lookup_fails, body_fails;
+    aw_span_t blocked; /* who is; whether anybody was asked about is in blocked_asked */
+    char blocked_asked[64];
 } world_t;
 
 static alignas(64) unsigned char table_memory[8192];
@@ -61,14 +63,24 @@ static apr_status_t look_up(void *baton, aw_alg_e alg, aw_span_t realm, aw_span_
             name = (aw_span_t){hex, 2 * aw_alg_size(alg)};
         }
         if (aw_span_equal(user, name)) {
+            found->user = aw_span(names[i]);
             if (i == 1 && alg != AW_ALG_SHA256) {
                 return APR_ENOTIMPL;
             }
-            found->user = aw_span(names[i]);
             return aw_digest_a1(alg, found->user, realm, AW_SPAN_LIT("Circle of Life"), found->a1);
         }
     }
     return APR_NOTFOUND;
+}
+
+static bool is_blocked(void *baton, aw_span_t user)
+{
+    world_t *w = baton;
+    const size_t n = user.len < sizeof(w->blocked_asked) ? user.len : sizeof(w->blocked_asked) - 1;
+
+    memcpy(w->blocked_asked, user.ptr, n);
+    w->blocked_asked[n] = '\0';
+    return aw_span_equal(user, w->blocked);
 }
 
 static apr_status_t hash_body(void *baton, aw_alg_e alg, unsigned char *out)
