@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "counters.h"
 #include "shm/segment.h"
 
 #define RETAINED_KEY     "mod_authws:retained"
@@ -226,7 +227,10 @@ static apr_status_t segment_setup(retained_t *retained, server_rec *s)
         return rv;
     }
     void *memory = aw_segment_find(segment, AW_TABLE_NC, AW_NC_TABLE_VERSION, &size);
-    return aw_nc_table_init(&nc_table, memory, size, retained->node);
+    rv = aw_nc_table_init(&nc_table, memory, size, retained->node);
+    nc_table.counters = &counters;
+    nc_table.evicted = AUTHWS_COUNT_EVICTED;
+    return rv;
 }
 
 /* The keys of one server: from its secret file, else from the process's own secret. */
