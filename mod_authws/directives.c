@@ -262,8 +262,9 @@ static const char *set_throttle(cmd_parms *cmd, void *config, int argc, char *co
         return NULL;
     }
     if (argc != 3) {
-        return apr_psprintf(cmd->pool, "%s: \"%s\" is not all, or too much; write %s",
-                            cmd->cmd->name, quoted(cmd->pool, argv[argc > 3 ? 3 : 0]), form);
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is %s; write %s", cmd->cmd->name,
+                            quoted(cmd->pool, argv[argc > 3 ? 3 : 0]),
+                            argc > 3 ? "too much" : "not all", form);
     }
     if (strspn(argv[0], "0123456789") != strlen(argv[0]) ||
         apr_strtoff(&failures, argv[0], NULL, 10) != APR_SUCCESS || failures < 1 ||

@@ -476,3 +476,44 @@ def test_the_log_says_at_every_end_what_has_happened_since_the_start(start_serve
     found = totals(server, mark)
     assert found == {**expected, "challenged": 7, "verified": 3}
     assert len(re.findall("AW2070", server.log(mark))) == 1
+
+
+def test_windows_that_make_room_are_counted(start_server):
+    server = start_server("AuthWSSharedMemory 64K\n" + CONFIG, prepare=prepare, modules=MODULES)
+    for _ in range(2):  # more than a user's share of so small a table holds
+        for _ in range(60):
+            get(server, "127.0.0.1", "user1", "right", "/off/")
+        time.sleep(1.1)
+    mark = len(server.log())
+    server.stop()
+    assert totals(server, mark)["evicted"] > 0
+
+
+# --- the directive ---
+
+
+@pytest.mark.parametrize("words, said", [
+    ("", "nothing is given; write failures, window and block"),
+    ("On", '"On" is not all'),
+    ("10", '"10" is not all'),
+    ("10 60s", '"10" is not all'),
+    ("10 60s 300s 5", '"5" is too much'),
+    ("0 60s 300s", '"0" is not a number of failures, 1 to 1000'),
+    ("1001 60s 300s", '"1001" is not a number'),
+    ("-1 60s 300s", '"-1" is not a number'),
+    ("ten 60s 300s", '"ten" is not a number'),
+    ("10 x 300s", '"x" is not a time'),
+    ("10 0 300s", '"0" is out of range; allowed is whole seconds, 1s to 24h'),
+    ("10 1500ms 300s", '"1500ms" is out of range; allowed is whole seconds'),
+    ("10 60s 25h", '"25h" is out of range'),
+])
+def test_a_wrong_word_is_named_with_what_is_allowed(start_server, words, said):
+    broken = start_server(f"<Location />\nAuthWSThrottle {words}\n</Location>\n", start=False)
+    status, text = broken.configtest()
+    assert status != 0 and said in text and re.search(r"Syntax error on line \d+", text)
+
+
+@pytest.mark.parametrize("words", ["Off", "OFF", "1 1 1", "1000 24h 24h", "10 1m 5mi"])
+def test_every_form_allowed_is_taken(start_server, words):
+    fine = start_server(f"<Location />\nAuthWSThrottle {words}\n</Location>\n", start=False)
+    assert fine.configtest()[0] == 0
