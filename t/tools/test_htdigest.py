@@ -36,8 +36,8 @@ def lines(user, realm, password):
             f"{user}:{realm}:{{SHA-256}}{a1('sha256', user, realm, password)}\n")
 
 
-def run(*args, password=None, expect=0, **more):
-    done = subprocess.run([TOOL, *map(os.fspath, args)], capture_output=True, timeout=100,
+def run(*args, password=None, expect=0, tool=TOOL, **more):
+    done = subprocess.run([tool, *map(os.fspath, args)], capture_output=True, timeout=100,
                           input=None if password is None else password.encode() + b"\n",
                           stdin=subprocess.DEVNULL if password is None else None, **more)
     assert done.returncode == expect, (done.returncode, done.stderr.decode())
@@ -313,8 +313,9 @@ def test_a_closed_folder_is_an_error_that_changes_nothing(home, mode):
     os.chown(folder, NOBODY, NOBODY)
     os.chown(file, NOBODY, NOBODY)
     folder.chmod(mode)
+    tool = shutil.copy(TOOL, home / "tool")  # nobody may not enter where it was built
     said = run("-i", file, "R", "bob", password="pw", expect=3, user=NOBODY, group=NOBODY,
-               extra_groups=[]).err
+               extra_groups=[], tool=tool).err
     assert "Permission denied" in said
     folder.chmod(0o755)
     assert file.read_text() == lines("al", "R", "old")
