@@ -190,6 +190,8 @@ class Httpd:
         keep = ("PATH", "LD_PRELOAD", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS")
         env = {k: os.environ[k] for k in keep if k in os.environ}
         env["LANG"] = "C"
+        if "AUTHWS_PRELOAD" in os.environ:  # a sanitizer's library, for the server alone
+            env["LD_PRELOAD"] = os.environ["AUTHWS_PRELOAD"]
         return env
 
     def start(self):
