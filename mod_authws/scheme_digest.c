@@ -131,9 +131,16 @@ static void answer(authws_check_t *check, const aw_digest_result_t *result)
 {
     const aw_credentials_t *sent = &result->credentials;
     const size_t room = 2 * AW_HASH_HEX_MAX + 2 * sent->cnonce.len + AW_NONCE_LEN + 128;
-    char *value = apr_palloc(check->r->pool, room);
-    char *at = value;
+    const char *header = check->proxy ? "Proxy-Authentication-Info" : "Authentication-Info";
+    const request_rec *outer = check->r->main;
+    char *value, *at;
 
+    /* A subrequest may become the request itself (mod_dir), and its fields are then added to those
+     * of the outer one, which may have this one already. */
+    if (outer && apr_table_get(outer->err_headers_out, header)) {
+        return;
+    }
+    value = at = apr_palloc(check->r->pool, room);
     if (result->has_rspauth) {
         const size_t size = aw_alg_size(sent->algorithm.hash);
 
@@ -158,8 +165,7 @@ static void answer(authws_check_t *check, const aw_digest_result_t *result)
     }
     *at = '\0';
     /* err_headers_out, because mod_proxy replaces headers_out by its backend's. */
-    apr_table_setn(check->r->err_headers_out,
-                   check->proxy ? "Proxy-Authentication-Info" : "Authentication-Info", value);
+    apr_table_setn(check->r->err_headers_out, header, value);
 }
 
 static void log_refusal(const authws_check_t *check, aw_verdict_e verdict,

@@ -104,6 +104,16 @@ SetEnvIf X-Door back insider
 <Location "/ssi">{AUTH}
     Require valid-user
 </Location>
+<Directory @DOCROOT@/started>{AUTH}
+    DirectoryIndex start.html
+    Require valid-user
+    <Files "start.html">
+        AuthWSNextNonce always
+    </Files>
+    <Files "closed.html">
+        Require user bob
+    </Files>
+</Directory>
 <Location "/opened">
     Options +Includes
     SetOutputFilter INCLUDES
@@ -229,6 +239,8 @@ def prepare(server):
                   "saidinside", "saidcgi", "httpds", "httpds/ours", "both", "ht", "ht/deep",
                   "ht/broken", "ht/missing", "ht/server"):
         server.page(f"{place}/index.html", f"page {place}\n")
+    server.page("started/start.html", "page started\n")
+    server.page("started/closed.html", "page closed\n")
     server.page("moved/target.html", "page target\n")
     server.page("sorry.html", "so sorry\n")
     server.page("saidinside/sorry.html", "never shown\n")
@@ -438,6 +450,18 @@ def test_a_page_with_included_pages_uses_one_count_and_answers_for_itself(server
             lines = answer.all("Authentication-Info")
             assert answer.status == 200 and len(lines) == 1
             assert digest.params(lines[0])["rspauth"] == client.rspauth(values)
+
+
+def test_an_index_page_with_settings_of_its_own_is_answered_for_once(server):
+    client = digest.Client("alice", "alice's")
+    client.challenge = digest.pick(server.get("/started/"))
+    values = client.fields("GET", "/started/")
+    answer = server.get("/started/", [("Authorization", client.field(values))])
+    assert (answer.status, answer.text) == (200, "page started\n")
+    lines = answer.all("Authentication-Info")
+    assert len(lines) == 1 and digest.params(lines[0])["rspauth"] == client.rspauth(values)
+    assert fetch(server, "/started/closed.html", "alice").status == 401
+    assert fetch(server, "/started/closed.html", "bob").status == 200
 
 
 @pytest.mark.parametrize("uri, text", [
