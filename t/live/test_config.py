@@ -136,7 +136,8 @@ def test_what_is_right_is_accepted_in_every_place_it_may_stand(start_server, wor
     contexts = ["{}", "<VirtualHost *:@PORT@>\n{}\n</VirtualHost>"]
     if words in DIRECTORY:
         contexts = ["<Location />\n{}\n</Location>", "<Directory @DOCROOT@>\n{}\n</Directory>",
-                    "<Files x>\n{}\n</Files>", "<If true>\n{}\n</If>", "<Proxy *>\n{}\n</Proxy>",
+                    "<Files x>\n{}\n</Files>", "<If true>\n{}\n</If>",
+                    "<Proxy *>\n{}\n</Proxy>",
                     "<VirtualHost *:@PORT@>\n<Location />\n{}\n</Location>\n</VirtualHost>"]
     _, status, said = check(start_server, "\n".join(c.format(words) for c in contexts),
                             modules=["proxy"])
