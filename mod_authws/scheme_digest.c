@@ -31,11 +31,12 @@ static apr_status_t lookup(void *baton, aw_alg_e alg, aw_span_t realm, aw_span_t
     }
     if (rv == APR_SUCCESS || rv == APR_ENOTIMPL) {
         found->user = (aw_span_t){l->entry.user, l->entry.user_len};
+    } else if (rv != APR_NOTFOUND) {
+        return rv;
     }
-    if (rv == APR_SUCCESS) {
-        memcpy(found->a1, l->entry.hash, sizeof(found->a1));
-        aw_wipe(l->entry.hash, sizeof(l->entry.hash));
-    }
+    /* Zeros for a user that is not there: the same work for all. */
+    memcpy(found->a1, l->entry.hash, sizeof(found->a1));
+    aw_wipe(l->entry.hash, sizeof(l->entry.hash));
     return rv;
 }
 

@@ -75,17 +75,20 @@ static bool is_alive(const aw_digest_policy_t *policy, apr_time_t issued, apr_ti
     return issued > now ? issued - now <= CLOCK_SKEW_MAX : now - issued < policy->nonce_lifetime;
 }
 
-/* An A1 for a user that has none: nobody can know it, and the same name gives the same one. */
+/* Puts an A1 in place of `a1` when `wanted`: of a user that has none, nobody can know it, and the
+ * same name gives the same one. It is computed and mixed in without a branch for everybody, known
+ * users included, because the work of a wrong guess must not depend on who was guessed. */
 static void decoy(const aw_digest_policy_t *policy, const aw_credentials_t *credentials,
-                  unsigned char *a1)
+                  bool wanted, unsigned char *a1)
 {
     unsigned char seed[16];
+    const unsigned char mask = (unsigned char)(0 - (unsigned)wanted);
     const aw_span_t parts[] = {AW_SPAN_LIT("authws decoy:"), policy->realm, AW_SPAN_LIT(":"),
                                credentials->username};
 
     aw_keyed_hash16(policy->keys->keys[0].key, parts, 4, seed);
     for (size_t i = 0; i < AW_HASH_MAX; i++) {
-        a1[i] = (unsigned char)(seed[i % 16] ^ i / 16);
+        a1[i] ^= mask & (unsigned char)(a1[i] ^ seed[i % 16] ^ i / 16);
     }
 }
 
@@ -98,6 +101,7 @@ static aw_verdict_e look_up(aw_a1_found_t *found, apr_status_t *status,
     aw_verdict_e verdict = AW_VERDICT_OK;
 
     found->user = credentials->username;
+    memset(found->a1, 0, sizeof(found->a1));
     *status = policy->lookup(request->lookup_baton, credentials->algorithm.hash, policy->realm,
                              credentials->username, credentials->userhash, found);
     if (*status == APR_NOTFOUND) {
@@ -112,10 +116,8 @@ static aw_verdict_e look_up(aw_a1_found_t *found, apr_status_t *status,
         *status = APR_SUCCESS;
         return AW_VERDICT_THROTTLED;
     }
-    if (verdict != AW_VERDICT_OK) {
-        *status = APR_SUCCESS;
-        decoy(policy, credentials, found->a1);
-    }
+    *status = APR_SUCCESS;
+    decoy(policy, credentials, verdict != AW_VERDICT_OK, found->a1);
     return verdict;
 }
 
@@ -158,15 +160,11 @@ static aw_verdict_e check_response(work_t *work, apr_status_t *status, aw_verdic
         return AW_VERDICT_ERROR;
     }
     const bool equal = aw_equal_secret(work->expected, credentials->response, aw_alg_size(alg));
+
     if (looked_up != AW_VERDICT_OK) {
         return looked_up;
     }
-    if (!equal) {
-        /* What the decoy costs an unknown user, a wrong password costs too. */
-        decoy(policy, credentials, work->expected);
-        return AW_VERDICT_WRONG_RESPONSE;
-    }
-    return AW_VERDICT_OK;
+    return equal ? AW_VERDICT_OK : AW_VERDICT_WRONG_RESPONSE;
 }
 
 static aw_verdict_e take_count(const aw_digest_policy_t *policy, const aw_nonce_t *nonce,

@@ -52,7 +52,8 @@ typedef struct aw_a1_found_t {
 
 /* Looks up `user` (with `userhash`, the hex digits of one in `alg`) in `realm`. APR_SUCCESS and
  * *found; APR_NOTFOUND for no such user; APR_ENOTIMPL, with found->user, when the user is there
- * without a value in `alg`; anything else is a failure of the store. Called once per verification
+ * without a value in `alg`; anything else is a failure of the store. With the first three
+ * found->a1 may be written, and should be in the same time. Called once per verification
  * at the most. */
 typedef apr_status_t (*aw_a1_lookup_fn)(void *baton, aw_alg_e alg, aw_span_t realm, aw_span_t user,
                                         bool userhash, aw_a1_found_t *found);

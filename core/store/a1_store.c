@@ -318,54 +318,61 @@ static void merge(aw_a1_record_t *into, const aw_a1_record_t *more)
     }
 }
 
-/* Copies what was asked for out of the tables, which are held. */
-static apr_status_t copy(aw_a1_entry_t *entry, const aw_a1_record_t *record, aw_alg_e *alg)
+/* Copies what was asked for out of the tables, which are held. Of a record that stands in for
+ * `nobody` the hash is read as a user's would be, but nothing of it goes out. */
+static apr_status_t copy(aw_a1_entry_t *entry, const aw_a1_record_t *record, bool nobody,
+                         aw_alg_e *alg)
 {
-    if (*alg >= AW_ALG_COUNT) {
+    static const unsigned char none[AW_HASH_MAX];
+    const unsigned char mask = (unsigned char)((unsigned)nobody - 1);
+    aw_alg_e of = *alg;
+
+    if (of >= AW_ALG_COUNT) {
         const aw_a1_value_t present = {.present = record->present};
 
-        *alg = aw_a1_value_strongest(&present);
+        of = aw_a1_value_strongest(&present);
+        of = of < AW_ALG_COUNT ? of : AW_ALG_SHA256; /* of nobody, any will do */
     }
+    const unsigned char *hash = record->hash[of] ? record->hash[of] : none;
+
+    *alg = of;
     memcpy(entry->user, record->user.ptr, record->user.len);
     entry->user[record->user.len] = '\0';
     entry->user_len = record->user.len;
-    entry->present = record->present;
-    if (!record->hash[*alg]) {
-        memset(entry->hash, 0, sizeof(entry->hash));
-        return APR_ENOTIMPL;
+    entry->present = nobody ? 0 : record->present;
+    memset(entry->hash, 0, sizeof(entry->hash));
+    for (size_t i = 0; i < aw_alg_size(of); i++) {
+        entry->hash[i] = hash[i] & mask;
     }
-    memcpy(entry->hash, record->hash[*alg], aw_alg_size(*alg));
-    return APR_SUCCESS;
+    return record->hash[of] ? APR_SUCCESS : APR_ENOTIMPL;
 }
 
 /* What both ways to find a user share: `hash` NULL looks for `user`. Every file is searched,
- * wherever the user was found, so that the time does not tell. */
+ * wherever the user was found, and nobody's record is merged and copied as a user's would be, so
+ * that the time does not tell. */
 static apr_status_t find(aw_a1_store_t *store, aw_span_t realm, aw_span_t user,
                          const unsigned char *hash, aw_alg_e hash_alg, aw_alg_e *alg,
                          aw_a1_entry_t *entry)
 {
-    aw_a1_record_t found = {.present = 0}, record;
-    apr_status_t rv = APR_NOTFOUND;
+    aw_a1_record_t all[2] = {{.present = 0}, {.present = 0}}, record;
+    const size_t name = user.len <= AW_A1_NAME_MAX ? user.len : 0;
     bool any = false;
 
     pthread_rwlock_rdlock(&store->tables);
     for (size_t i = 0; i < store->count; i++) {
         const aw_a1_table_t *table = store->files[i].table;
+        const apr_status_t rv =
+            hash ? aw_a1_table_find_userhash(table, realm, hash_alg, hash, &record)
+                 : aw_a1_table_find(table, realm, user, &record);
 
-        rv = hash ? aw_a1_table_find_userhash(table, realm, hash_alg, hash, &record)
-                  : aw_a1_table_find(table, realm, user, &record);
-        if (rv == APR_SUCCESS) {
-            merge(&found, &record);
-            any = true;
-        } else if (rv != APR_NOTFOUND) {
-            break;
-        }
+        merge(&all[rv == APR_SUCCESS], &record);
+        any |= rv == APR_SUCCESS;
     }
-    if (any && (rv == APR_SUCCESS || rv == APR_NOTFOUND)) {
-        rv = copy(entry, &found, alg);
-    }
+    all[0].user = (aw_span_t){name > 0 ? user.ptr : "", name};
+    const apr_status_t rv = copy(entry, &all[any], !any, alg);
+
     pthread_rwlock_unlock(&store->tables);
-    return rv;
+    return any ? rv : APR_NOTFOUND;
 }
 
 apr_status_t aw_a1_store_find(aw_a1_store_t *store, aw_span_t realm, aw_span_t user, aw_alg_e *alg,
@@ -407,6 +414,7 @@ apr_status_t aw_a1_store_find_userhash(aw_a1_store_t *store, aw_span_t realm, aw
     look_if_due(store, now);
     if (alg >= AW_ALG_COUNT || hex.len != 2 * aw_alg_size(alg) ||
         aw_hex_decode(hash, hex.ptr, hex.len / 2) != hex.len) {
+        memset(entry, 0, sizeof(*entry));
         return APR_NOTFOUND;
     }
     if (!(atomic_load(&store->userhash) & (1u << alg))) {

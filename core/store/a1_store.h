@@ -26,12 +26,15 @@ apr_status_t aw_a1_store_open(aw_a1_store_t **store, const char **message, const
 /* Sets where messages go from now on; for after a fork. Not while other threads use the store. */
 void aw_a1_store_set_log(aw_a1_store_t *store, const aw_log_t *log);
 
-/* The hashes of one user: a copy, so that a reload cannot pull it away. The caller wipes it. */
+/* The hashes of one user: a copy, so that a reload cannot pull it away. The caller wipes it. Also
+ * written when there is no such user, with the name asked for and zeros: or the time that it takes
+ * would tell. */
 typedef struct aw_a1_entry_t {
     char user[AW_A1_NAME_MAX + 1]; /* the name as it stands in the file, NUL-terminated */
     size_t user_len;
     unsigned present;
-    unsigned char hash[AW_HASH_MAX]; /* of the algorithm asked for, when present */
+    unsigned char
+        hash[AW_HASH_MAX]; /* of the algorithm asked for, then zeros; all zeros if absent */
 } aw_a1_entry_t;
 
 /* Looks up a user. First looks whether a file has changed, if the last look is AW_A1_STORE_CHECK

@@ -1,8 +1,9 @@
 /* Finding users in an A1 table.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A search that fails costs what one that succeeds costs: it ends at an empty bucket and then
- * compares with the next record that comes along, so that the time does not tell who is a user.
+ * A search that fails costs what one that succeeds costs: both go on to an empty bucket
+ * and the next full one, and without a match that one's record is compared and described as if it
+ * were the one, so that the time does not tell who is a user.
  */
 #include "store/a1_table.h"
 #include "store/a1_layout.h"
@@ -52,38 +53,45 @@ static bool is_wanted(const aw_a1_rec_t *record, const wanted_t *wanted)
            memcmp(user, wanted->user.ptr, wanted->user.len) == 0;
 }
 
-/* Searches one set of buckets, which always has an empty one. */
-static const aw_a1_rec_t *search(const aw_a1_table_t *table, uint64_t set, uint64_t hash,
-                                 const wanted_t *wanted)
+/* Searches one set of buckets, which always has an empty one. *found says whether the record is
+ * the one; it may be another, or NULL in an empty table. */
+static const aw_a1_rec_t *search(bool *found, const aw_a1_table_t *table, uint64_t set,
+                                 uint64_t hash, const wanted_t *wanted)
 {
     const uint64_t *buckets = (const uint64_t *)((const char *)table + set);
     const uint64_t mask = table->buckets_mask;
     const uint64_t tag = aw_a1_bucket(hash, 0);
+    const aw_a1_rec_t *record = NULL;
     uint64_t i = hash & mask;
 
+    *found = false;
+    if (table->users == 0) {
+        return NULL;
+    }
+    /* To the empty bucket and the next full one, whether there was a match on the way or not. */
     for (; buckets[i] != 0; i = (i + 1) & mask) {
-        if ((buckets[i] & ~AW_A1_PLACE_MASK) == tag) {
-            const aw_a1_rec_t *record = record_at(table, buckets[i]);
-
-            if (is_wanted(record, wanted)) {
-                return record;
-            }
+        if ((buckets[i] & ~AW_A1_PLACE_MASK) == tag && !*found) {
+            record = record_at(table, buckets[i]);
+            *found = is_wanted(record, wanted);
         }
     }
-    if (table->users > 0) {
-        while (buckets[i] == 0) {
-            i = (i + 1) & mask;
-        }
-        /* The answer is known; volatile keeps the work that hides it. */
-        volatile bool decoy = is_wanted(record_at(table, buckets[i]), wanted);
-        (void)decoy;
+    while (buckets[i] == 0) {
+        i = (i + 1) & mask;
     }
-    return NULL;
+    if (!*found) {
+        record = record_at(table, buckets[i]);
+        *found = is_wanted(record, wanted); /* false, but not for the compiler */
+    }
+    return record;
 }
 
 /* Hands out what a record holds. */
 static void describe(const aw_a1_rec_t *from, aw_a1_record_t *record)
 {
+    if (!from) {
+        memset(record, 0, sizeof(*record));
+        return;
+    }
     const unsigned char *at = (const unsigned char *)(from + 1);
 
     record->user = (aw_span_t){aw_a1_rec_user(from), from->user_len};
@@ -102,13 +110,10 @@ apr_status_t aw_a1_table_find(const aw_a1_table_t *table, aw_span_t realm, aw_sp
 {
     const wanted_t wanted = {realm, user, NULL, AW_ALG_COUNT};
     const uint64_t hash = aw_a1_hash_name(table->key, realm, user);
-    const aw_a1_rec_t *found = search(table, table->by_name, hash, &wanted);
+    bool found;
 
-    if (!found) {
-        return APR_NOTFOUND;
-    }
-    describe(found, record);
-    return APR_SUCCESS;
+    describe(search(&found, table, table->by_name, hash, &wanted), record);
+    return found ? APR_SUCCESS : APR_NOTFOUND;
 }
 
 apr_status_t aw_a1_table_find_userhash(const aw_a1_table_t *table, aw_span_t realm, aw_alg_e alg,
@@ -117,14 +122,12 @@ apr_status_t aw_a1_table_find_userhash(const aw_a1_table_t *table, aw_span_t rea
     const wanted_t wanted = {realm, {NULL, 0}, hash, alg};
 
     if (alg >= AW_ALG_COUNT || table->by_hash[alg] == 0) {
+        describe(NULL, record);
         return APR_NOTFOUND;
     }
-    const aw_a1_rec_t *found =
-        search(table, table->by_hash[alg], aw_a1_hash_userhash(table->key, hash, alg), &wanted);
+    const uint64_t keyed = aw_a1_hash_userhash(table->key, hash, alg);
+    bool found;
 
-    if (!found) {
-        return APR_NOTFOUND;
-    }
-    describe(found, record);
-    return APR_SUCCESS;
+    describe(search(&found, table, table->by_hash[alg], keyed, &wanted), record);
+    return found ? APR_SUCCESS : APR_NOTFOUND;
 }

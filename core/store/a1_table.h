@@ -37,7 +37,8 @@ void aw_a1_table_destroy(aw_a1_table_t *table);
 size_t aw_a1_table_users(const aw_a1_table_t *table);
 
 /* Finds a user in a realm. *user and the pointers in *hashes are borrowed from the table.
- * APR_SUCCESS; APR_NOTFOUND. Any thread. */
+ * APR_SUCCESS; APR_NOTFOUND, with a record that means nothing: written all the same, and maybe of
+ * somebody else, because leaving it would take less time. Any thread. */
 typedef struct aw_a1_record_t {
     aw_span_t user;
     unsigned present;

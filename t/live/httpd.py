@@ -203,6 +203,8 @@ class Httpd:
                 stdout=(self.logs / "stdout.log").open("wb"), stderr=subprocess.STDOUT,
                 env=self.environment(), start_new_session=True)
             if self.wait_listening():
+                # A signal that comes before this line meets a server that is not all there.
+                self.wait_log(r"resuming normal operations")
                 return self
             said = (self.logs / "stdout.log").read_text(errors="replace")
             if "AH00072" not in said:  # somebody else took the port in between
