@@ -23,7 +23,7 @@ void authws_throttle_begin(authws_throttle_t *throttle, request_rec *r, authws_r
     throttle->r = r;
     throttle->state = state;
     throttle->realm = realm;
-    if (state->admitted || is_exempt(r) || is_exempt(state->initial)) {
+    if (state->admitted || is_exempt(r) || (r != state->initial && is_exempt(state->initial))) {
         return;
     }
     throttle->limit = authws_dir_throttle(dir);

@@ -24,7 +24,7 @@ _Static_assert(AW_THROTTLE_FAILURES_MAX <= COUNT_MASK, "the count holds the larg
 _Static_assert(AW_THROTTLE_TIME_MAX == SECONDS_MAX * APR_USEC_PER_SEC, "in seconds");
 _Static_assert(2 * (SECONDS_MAX + AW_THROTTLE_SKEW_MAX) < UNTIL_MASK, "ahead and behind differ");
 
-/* Longer than a name in an A1 file can be. */
+/* As long as a name in an A1 file can be. */
 #define NAME_MAX_COUNTED 1024
 
 typedef struct aw_throttle_bucket_t {
@@ -82,18 +82,18 @@ aw_throttle_id_t aw_throttle_address(const aw_throttle_t *throttle, const void *
 
 aw_throttle_id_t aw_throttle_user(const aw_throttle_t *throttle, aw_span_t realm, aw_span_t user)
 {
-    char folded[NAME_MAX_COUNTED];
-    const size_t n = user.len < sizeof(folded) ? user.len : sizeof(folded);
-    const size_t lengths[] = {realm.len, user.len}; /* so that nothing can move between the two */
-    const aw_span_t parts[] = {
-        AW_SPAN_LIT("u"), {(const char *)lengths, sizeof(lengths)}, realm, {folded, n}};
+    char name[NAME_MAX_COUNTED + 2];
+    const size_t n = user.len < NAME_MAX_COUNTED ? user.len : NAME_MAX_COUNTED;
+    const aw_span_t parts[] = {{name, n + 2}, realm};
 
+    name[0] = 'u';
     for (size_t i = 0; i < n; i++) {
         const char c = user.ptr[i];
 
-        folded[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+        name[i + 1] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
     }
-    return identify(throttle, parts, 4);
+    name[n + 1] = '\0'; /* so that no letter can move between name and realm */
+    return identify(throttle, parts, 2);
 }
 
 /* The limit is mixed into the place. It is nobody's secret and nobody's choice: any bijection that

@@ -77,7 +77,7 @@ aw_throttle_id_t aw_throttle_address(const aw_throttle_t *throttle, const void *
 
 /* The identity of a user name in a realm: ASCII letters of either case are one (so that another
  * spelling does not get another count). Names behind a userhash or username* are resolved by the
- * caller first. Of names longer than any A1 file can hold, the beginning and the length count. */
+ * caller first. Of names longer than any A1 file can hold, the beginning counts. */
 aw_throttle_id_t aw_throttle_user(const aw_throttle_t *throttle, aw_span_t realm, aw_span_t user);
 
 /* Seconds that are left of a block, or 0 when there is none: whoever comes back after so many is
