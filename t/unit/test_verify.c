@@ -490,6 +490,47 @@ static void a_hundred_thousand_mutations_let_nobody_else_in(void)
     destroy(w);
 }
 
+static void of_another_nodes_nonce_only_the_first_request_is_let_in_and_once(void)
+{
+    world_t *w = create();
+
+    mint_at(w, NODE + 1, &keys, "lions", NOW);
+    w->respond.nc = 2;
+    CU_ASSERT_EQUAL(verify(w), AW_VERDICT_NC_DROPPED);
+    CU_ASSERT_TRUE(table_is_untouched());
+    w->respond.nc = 1;
+    w->respond.password = AW_SPAN_LIT("wrong");
+    CU_ASSERT_EQUAL(verify(w), AW_VERDICT_WRONG_RESPONSE);
+    CU_ASSERT_TRUE(table_is_untouched());
+    w->respond.password = AW_SPAN_LIT("Circle of Life");
+    CU_ASSERT_EQUAL(verify(w), AW_VERDICT_OK);
+    CU_ASSERT_EQUAL(w->result.nonce.node, NODE + 1);
+    CU_ASSERT_EQUAL(verify(w), AW_VERDICT_NC_USED);
+    w->respond.nc = 2;
+    CU_ASSERT_EQUAL(verify(w), AW_VERDICT_NC_DROPPED);
+    w->policy.not_before = NOW + 1; /* it may have been used before this table was made */
+    mint_at(w, NODE + 1, &keys, "lions", NOW);
+    w->respond.nc = 1;
+    CU_ASSERT_EQUAL(verify(w), AW_VERDICT_NONCE_EXPIRED);
+    destroy(w);
+}
+
+/* The window goes by who the user is, not by how the client has put it. */
+static void a_userhash_and_its_name_count_in_one_window(void)
+{
+    world_t *w = create();
+
+    for (uint32_t nc = 1; nc <= 40; nc++) {
+        w->respond.nc = nc;
+        w->challenge.userhash = nc % 2 == 0;
+        CU_ASSERT_EQUAL(verify(w), AW_VERDICT_OK);
+        CU_ASSERT_TRUE(aw_span_equal(w->result.user, aw_span("Mufasa")));
+        w->challenge.userhash = nc % 2 == 1;
+        CU_ASSERT_EQUAL(verify(w), AW_VERDICT_NC_USED);
+    }
+    destroy(w);
+}
+
 static const unit_test_t tests[] = {
     {"a right answer is let in with everything the module needs",
      a_right_answer_is_let_in_with_everything_the_module_needs},
@@ -524,6 +565,9 @@ static const unit_test_t tests[] = {
      every_verdict_has_its_own_words_and_stale_is_for_nonces_only},
     {"a hundred thousand mutations let nobody else in",
      a_hundred_thousand_mutations_let_nobody_else_in},
+    {"of another node's nonce only the first request is let in, and once",
+     of_another_nodes_nonce_only_the_first_request_is_let_in_and_once},
+    {"a userhash and its name count in one window", a_userhash_and_its_name_count_in_one_window},
     {NULL, NULL}};
 
 const unit_suite_t verify_suite = {"verify", tests};

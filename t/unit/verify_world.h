@@ -91,16 +91,22 @@ static apr_status_t hash_body(void *baton, aw_alg_e alg, unsigned char *out)
     return w->body_fails != APR_SUCCESS ? w->body_fails : aw_hash(alg, &body, 1, out);
 }
 
-static void mint(world_t *w, const aw_keyring_t *ring, const char *scope, apr_time_t when)
+static void mint_at(world_t *w, uint32_t node, const aw_keyring_t *ring, const char *scope,
+                    apr_time_t when)
 {
     static uint64_t serial = 1;
     unsigned char random[AW_NONCE_RANDOM];
 
     serial++;
     memcpy(random, &serial, sizeof(random));
-    if (aw_nonce_mint(ring, aw_span(scope), when, NODE, random, w->nonce) != APR_SUCCESS) {
+    if (aw_nonce_mint(ring, aw_span(scope), when, node, random, w->nonce) != APR_SUCCESS) {
         abort();
     }
+}
+
+static void mint(world_t *w, const aw_keyring_t *ring, const char *scope, apr_time_t when)
+{
+    mint_at(w, NODE, ring, scope, when);
 }
 
 static world_t *create(void)
