@@ -5,6 +5,7 @@
 
 #include <http_protocol.h>
 #include <http_request.h>
+#include <mpm_common.h>
 #include <mod_auth.h>
 
 #include "authn.h"
@@ -39,6 +40,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 {
     const apr_status_t rv = authws_stores_index();
 
+    authws_stores_check_access(ptemp);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
                      AWLOGNO(2007) "the user hashes of the A1 files cannot be indexed");
@@ -52,6 +54,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(authws_counters_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(authws_stores_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(authws_stores_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(authws_authn_check, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(authws_authn_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_fixups(authws_authn_fixup, NULL, NULL, APR_HOOK_FIRST);

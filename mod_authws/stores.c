@@ -6,6 +6,18 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
+#include <ap_mpm.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <unixd.h>
+
+#include "base/text.h"
+
+/* How often the thread looks. */
+#define FOLLOW apr_time_from_msec(100)
 
 /* `mutex` guards everything else here. Lives in `pool`, a child of pconf: gone and made anew at
  * every restart; each child process goes on with its own copy after the fork. */
@@ -97,4 +109,133 @@ apr_status_t authws_stores_index(void)
         rv = aw_a1_store_index(store, registry.algorithms);
     }
     return rv;
+}
+
+/* --- following the files --- */
+
+/* Looks at every store. They are gone through without the mutex, for a reload may take long; once
+ * there, a store stays as long as the process. */
+static void look_at_all(apr_pool_t *p)
+{
+    apr_array_header_t *stores = apr_array_make(p, 8, sizeof(aw_a1_store_t *));
+    const apr_time_t now = apr_time_now();
+
+    apr_thread_mutex_lock(registry.mutex);
+    for (apr_hash_index_t *at = apr_hash_first(p, registry.stores); at; at = apr_hash_next(at)) {
+        void *store;
+
+        apr_hash_this(at, NULL, NULL, &store);
+        APR_ARRAY_PUSH(stores, aw_a1_store_t *) = store;
+    }
+    apr_thread_mutex_unlock(registry.mutex);
+    for (int i = 0; i < stores->nelts; i++) {
+        aw_a1_store_look(APR_ARRAY_IDX(stores, i, aw_a1_store_t *), now);
+    }
+}
+
+/* The thread that follows the files in one child. */
+typedef struct follower_t {
+    pthread_t thread;
+    atomic_bool stop;
+    apr_pool_t *pool; /* the thread's own */
+} follower_t;
+
+static void *follow(void *data)
+{
+    follower_t *follower = data;
+
+    while (!atomic_load(&follower->stop)) {
+        look_at_all(follower->pool);
+        apr_pool_clear(follower->pool);
+        apr_sleep(FOLLOW);
+    }
+    return NULL;
+}
+
+static apr_status_t follower_join(void *data)
+{
+    follower_t *follower = data;
+
+    atomic_store(&follower->stop, true);
+    pthread_join(follower->thread, NULL);
+    apr_pool_destroy(follower->pool);
+    return APR_SUCCESS;
+}
+
+void authws_stores_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    follower_t *follower = apr_pcalloc(pchild, sizeof(*follower));
+    int threaded = 0;
+    sigset_t all, before;
+
+    look_at_all(pchild);
+    ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
+    /* Prefork leaves from within a signal handler, where no thread can be waited for. */
+    if (!threaded || apr_pool_create_unmanaged_ex(&follower->pool, NULL, NULL) != APR_SUCCESS) {
+        return;
+    }
+    /* Signals are for the MPM's threads. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int rv = pthread_create(&follower->thread, NULL, follow, follower);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rv != 0) {
+        apr_pool_destroy(follower->pool);
+        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, s,
+                     AWLOGNO(2080) "no thread to follow the A1 files: an edit is seen at the next "
+                                   "request that needs it");
+        return;
+    }
+    apr_pool_pre_cleanup_register(pchild, follower, follower_join);
+}
+
+int authws_stores_monitor(apr_pool_t *p, server_rec *s)
+{
+    apr_pool_t *scratch;
+
+    (void)s;
+    if (apr_pool_create(&scratch, p) == APR_SUCCESS) {
+        look_at_all(scratch);
+        apr_pool_destroy(scratch);
+    }
+    return DECLINED;
+}
+
+/* Whether the mode lets the server's user in. Access lists and further groups are not looked at:
+ * what they allow is warned about once too often. */
+static bool is_readable(const struct stat *file)
+{
+    if (file->st_uid == ap_unixd_config.user_id) {
+        return (file->st_mode & S_IRUSR) != 0;
+    }
+    return (file->st_mode & (file->st_gid == ap_unixd_config.group_id ? S_IRGRP : S_IROTH)) != 0;
+}
+
+void authws_stores_check_access(apr_pool_t *ptemp)
+{
+    if (geteuid() != 0 || ap_unixd_config.user_id == 0) {
+        return;
+    }
+    for (apr_hash_index_t *at = apr_hash_first(ptemp, registry.stores); at;
+         at = apr_hash_next(at)) {
+        const void *key;
+        char *paths, *rest = NULL;
+
+        apr_hash_this(at, &key, NULL, NULL);
+        paths = apr_pstrdup(ptemp, key);
+        for (char *path = apr_strtok(paths, "\n", &rest); path;
+             path = apr_strtok(NULL, "\n", &rest)) {
+            struct stat file;
+            char shown[512];
+
+            if (stat(path, &file) == 0 && !is_readable(&file)) {
+                ap_log_error(APLOG_MARK, APLOG_WARNING, 0, ap_server_conf,
+                             AWLOGNO(2081) "%s: user %s, whom the server runs as, cannot read "
+                                           "the file (mode %04o): edits will not be seen; chgrp "
+                                           "it to the server's group, chmod 640",
+                             aw_text_escape(shown, sizeof(shown), aw_span(path)),
+                             ap_unixd_config.user_name, (unsigned)(file.st_mode & 07777));
+            }
+        }
+    }
 }

@@ -25,4 +25,15 @@ void authws_stores_note_userhash(void);
  * when first asked. */
 apr_status_t authws_stores_index(void);
 
+/* post_config, as root: warns about files that the user the server will run as cannot read, so
+ * that edits of them would not be seen. */
+void authws_stores_check_access(apr_pool_t *ptemp);
+
+/* Follows the files: every process takes up every version, asked or not, so that all have the same
+ * last good one when the next is broken. child_init: at once, and from then on by a thread of its
+ * own (on a threaded MPM; elsewhere at each request). monitor: in the parent, for the children
+ * that it forks later. */
+void authws_stores_child_init(apr_pool_t *pchild, server_rec *s);
+int authws_stores_monitor(apr_pool_t *p, server_rec *s);
+
 #endif

@@ -208,7 +208,7 @@ static void look(aw_a1_store_t *store, file_t *file, apr_time_t now)
 }
 
 /* Looks at the files when it is time; see the locks above. */
-static void look_if_due(aw_a1_store_t *store, apr_time_t now)
+void aw_a1_store_look(aw_a1_store_t *store, apr_time_t now)
 {
     apr_time_t last = atomic_load_explicit(&store->looked, memory_order_relaxed);
 
@@ -378,7 +378,7 @@ static apr_status_t find(aw_a1_store_t *store, aw_span_t realm, aw_span_t user,
 apr_status_t aw_a1_store_find(aw_a1_store_t *store, aw_span_t realm, aw_span_t user, aw_alg_e *alg,
                               apr_time_t now, aw_a1_entry_t *entry)
 {
-    look_if_due(store, now);
+    aw_a1_store_look(store, now);
     return find(store, realm, user, NULL, AW_ALG_COUNT, alg, entry);
 }
 
@@ -411,7 +411,7 @@ apr_status_t aw_a1_store_find_userhash(aw_a1_store_t *store, aw_span_t realm, aw
 {
     unsigned char hash[AW_HASH_MAX];
 
-    look_if_due(store, now);
+    aw_a1_store_look(store, now);
     if (alg >= AW_ALG_COUNT || hex.len != 2 * aw_alg_size(alg) ||
         aw_hex_decode(hash, hex.ptr, hex.len / 2) != hex.len) {
         memset(entry, 0, sizeof(*entry));

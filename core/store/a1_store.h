@@ -26,6 +26,13 @@ apr_status_t aw_a1_store_open(aw_a1_store_t **store, const char **message, const
 /* Sets where messages go from now on; for after a fork. Not while other threads use the store. */
 void aw_a1_store_set_log(aw_a1_store_t *store, const aw_log_t *log);
 
+/* Looks whether a file has changed, if the last look is AW_A1_STORE_CHECK before `now` or longer
+ * ago, and takes up what has: aw_a1_store_find says the rules, and does it first. For a process
+ * that nobody asks for a while: when a good edit is followed by a broken one, the last good
+ * version is the last that this process has looked at. Any thread; returns at once while another
+ * thread is at it. */
+void aw_a1_store_look(aw_a1_store_t *store, apr_time_t now);
+
 /* The hashes of one user: a copy, so that a reload cannot pull it away. The caller wipes it. Also
  * written when there is no such user, with the name asked for and zeros: or the time that it takes
  * would tell. */
