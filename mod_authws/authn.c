@@ -132,7 +132,8 @@ static int authenticate(authws_check_t *check, const authws_scheme_t **used)
         check->outcome = AUTHWS_COUNT_CHALLENGED;
         return HTTP_UNAUTHORIZED;
     }
-    authws_throttle_begin(&check->throttle, r, check->state, check->dir, check->realm);
+    authws_throttle_begin(&check->throttle, r, check->state, check->dir, check->realm,
+                          check->field);
     if (authws_throttle_refuse_address(&check->throttle)) {
         check->result = "throttled";
         check->outcome = AUTHWS_COUNT_THROTTLED;

@@ -126,7 +126,8 @@ static const char *set_user_file(cmd_parms *cmd, void *config, int argc, char *c
                                 quoted(cmd->pool, argv[i]));
         }
     }
-    dir->store = authws_stores_get(&message, paths, (size_t)argc, cmd->pool);
+    dir->store = authws_stores_get(&message, paths, (size_t)argc,
+                                   ap_check_cmd_context(cmd, NOT_IN_HTACCESS) != NULL, cmd->pool);
     return dir->store ? NULL : apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, message);
 }
 

@@ -3,6 +3,8 @@
  */
 #include "module.h"
 
+#include "base/text.h"
+
 static void sink(void *baton, aw_log_level_e level, unsigned number, const char *text)
 {
     static const int levels[] = {
@@ -22,4 +24,11 @@ static void sink(void *baton, aw_log_level_e level, unsigned number, const char 
 aw_log_t authws_log_sink(void)
 {
     return (aw_log_t){.fn = sink, .baton = NULL};
+}
+
+const char *authws_log_text(apr_pool_t *p, aw_span_t text)
+{
+    const size_t room = 512;
+
+    return aw_text_escape(apr_palloc(p, room), room, text);
 }

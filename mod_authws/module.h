@@ -9,6 +9,7 @@
 #include <http_log.h>
 #include <http_main.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 
 extern module AP_MODULE_DECLARE_DATA authws_module;
@@ -19,5 +20,8 @@ APLOG_USE_MODULE(authws);
 
 /* The sink through which the library writes to the server's error log. */
 aw_log_t authws_log_sink(void);
+
+/* Text from a client, fit to stand between quotes in a message; NUL-terminated, in `p`. */
+const char *authws_log_text(apr_pool_t *p, aw_span_t text);
 
 #endif

@@ -36,7 +36,7 @@ static authn_status check_password(request_rec *r, const char *user, const char 
     if (!dir || !realm) {
         return AUTH_GENERAL_ERROR;
     }
-    authws_throttle_begin(&throttle, r, state, dir, realm);
+    authws_throttle_begin(&throttle, r, state, dir, realm, NULL);
     if (authws_throttle_refuse_address(&throttle) ||
         authws_throttle_refuse_user(&throttle, aw_span(user))) {
         authws_request_count(state, AUTHWS_COUNT_THROTTLED);

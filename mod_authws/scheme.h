@@ -17,11 +17,9 @@ typedef struct authws_request_t {
     struct authws_body_t *body; /* its body, when auth-int has read it; see body.h */
     /* The count that a verification of this request took: a subrequest under another
      * configuration verifies again, but must not find its own count used. */
-    bool nc_taken;
-    uint64_t nonce_id;
-    uint32_t nc;
+    const char *counted_field;    /* the credentials it was taken with; NULL: none */
     bool counted;                 /* what came of it; see counters.h */
-    bool admitted;                /* its credentials have let it in */
+    const char *admitted;         /* the credentials that have let it in; NULL: none */
     bool address_failed;          /* the throttle has counted a failure for the address */
     aw_throttle_id_t user_failed; /* and one for this user */
 } authws_request_t;

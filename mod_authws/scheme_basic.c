@@ -50,8 +50,8 @@ static int verify(authws_check_t *check)
         status = OK;
     } else {
         ap_log_rerror(APLOG_MARK, outcome == AUTHWS_PASSWORD_ERROR ? APLOG_ERR : APLOG_INFO, 0, r,
-                      AWLOGNO(2031) "Basic: user \"%.*s\", realm \"%s\": %s: %s", (int)user.len,
-                      user.ptr, check->realm, check->result, r->uri);
+                      AWLOGNO(2031) "Basic: user \"%s\", realm \"%s\": %s: %s",
+                      authws_log_text(r->pool, user), check->realm, check->result, r->uri);
         check->user = (aw_span_t){apr_pstrmemdup(r->pool, user.ptr, user.len), user.len};
         if (outcome == AUTHWS_PASSWORD_ERROR) {
             status = HTTP_INTERNAL_SERVER_ERROR;

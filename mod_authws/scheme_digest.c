@@ -43,9 +43,15 @@ static apr_status_t lookup(void *baton, aw_alg_e alg, aw_span_t realm, aw_span_t
 static bool blocked(void *baton, aw_span_t user)
 {
     lookup_t *l = baton;
+    authws_throttle_t *throttle = &l->check->throttle;
+    const bool again = l->user.ptr != NULL;
 
     l->user = user;
-    return authws_throttle_refuse_user(&l->check->throttle, user);
+    if (again) { /* behind the body of auth-int, which came when the client liked */
+        throttle->now = apr_time_now();
+    }
+    return (again && authws_throttle_refuse_address(throttle)) ||
+           authws_throttle_refuse_user(throttle, user);
 }
 
 /* The request body's hash for auth-int; reads the body the first time it is asked for. */
@@ -178,8 +184,8 @@ static void log_refusal(const authws_check_t *check, aw_verdict_e verdict,
 
     ap_log_rerror(APLOG_MARK, verdict == AW_VERDICT_ERROR ? APLOG_ERR : APLOG_INFO,
                   verdict == AW_VERDICT_ERROR ? result->status : 0, check->r,
-                  AWLOGNO(2022) "Digest: user \"%.*s\", realm \"%s\": %s: %s", (int)user.len,
-                  user.ptr, check->realm, why, check->r->uri);
+                  AWLOGNO(2022) "Digest: user \"%s\", realm \"%s\": %s: %s",
+                  authws_log_text(check->r->pool, user), check->realm, why, check->r->uri);
 }
 
 static int status_of(const authws_check_t *check, aw_verdict_e verdict,
@@ -209,7 +215,7 @@ static void let_in(authws_check_t *check, const aw_digest_result_t *result)
     const aw_credentials_t *sent = &result->credentials;
     char name[AW_ALGORITHM_NAME_MAX];
 
-    check->state->nc_taken = true;
+    check->state->counted_field = check->field;
     r->user = apr_pstrmemdup(r->pool, result->user.ptr, result->user.len);
     apr_table_setn(r->subprocess_env, "AUTHWS_ALGORITHM",
                    apr_pstrdup(r->pool, aw_algorithm_name(name, sent->algorithm)));
@@ -227,6 +233,9 @@ static int verify(authws_check_t *check)
     const aw_span_t field = aw_span(check->field);
     const char *host = apr_table_get(initial->headers_in, "Host");
     lookup_t where;
+    /* Proxy-Authorization and Authorization of one request are two, each with its count. */
+    const char *before = check->state->counted_field;
+    const bool counted = before && !strcmp(before, check->field);
     const aw_digest_policy_t policy = {
         .realm = aw_span(check->realm),
         .algorithms = algorithms->list,
@@ -236,7 +245,7 @@ static int verify(authws_check_t *check)
         .nonce_lifetime = authws_dir_nonce_lifetime(check->dir),
         .not_before = authws_state_created(),
         .keys = keys_of(check),
-        .nc_table = check->state->nc_taken ? NULL : authws_state_nc_table(),
+        .nc_table = counted ? NULL : authws_state_nc_table(),
         .lookup = lookup,
         .blocked = blocked,
         .body_hash = body_hash,

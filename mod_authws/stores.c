@@ -23,7 +23,9 @@
  * every restart; each child process goes on with its own copy after the fork. */
 static struct {
     apr_pool_t *pool;
-    apr_hash_t *stores; /* paths joined by line ends -> aw_a1_store_t */
+    apr_hash_t *stores;   /* paths, each with a line end, behind "h\n" for .htaccess files ->
+                             aw_a1_store_t */
+    unsigned of_htaccess; /* how many of those came from .htaccess files */
     apr_thread_mutex_t *mutex;
     /* Only used while the configuration is read, by one thread. */
     unsigned algorithms;
@@ -52,33 +54,80 @@ apr_status_t authws_stores_init(apr_pool_t *pconf)
     return apr_thread_mutex_create(&registry.mutex, APR_THREAD_MUTEX_DEFAULT, registry.pool);
 }
 
-aw_a1_store_t *authws_stores_get(const char **message, const char *const *paths, size_t n,
-                                 apr_pool_t *p)
+/* The limits of .htaccess files; NULL when they are kept. */
+static const char *over_limits(const char *const *paths, size_t n, apr_pool_t *p)
 {
-    const aw_log_t log = authws_log_sink();
-    const char *key = "";
+    if (n > AUTHWS_HTACCESS_FILES) {
+        return apr_psprintf(p, "a .htaccess file names at most %d files", AUTHWS_HTACCESS_FILES);
+    }
+    for (size_t i = 0; i < n; i++) {
+        aw_file_id_t id;
+        char shown[512];
+
+        if (aw_file_identify(paths[i], &id, NULL) == APR_SUCCESS &&
+            id.size > AUTHWS_HTACCESS_BYTES) {
+            return apr_psprintf(p, "%s: larger than the %d bytes that a .htaccess file may name",
+                                aw_text_escape(shown, sizeof(shown), aw_span(paths[i])),
+                                AUTHWS_HTACCESS_BYTES);
+        }
+    }
+    return NULL;
+}
+
+/* A store of the registry; NULL when it is not there, and then a pool for it, unless there is no
+ * *room for one more. */
+static aw_a1_store_t *registered(const char *key, bool htaccess, apr_pool_t **pool, bool *room)
+{
     aw_a1_store_t *store;
 
+    apr_thread_mutex_lock(registry.mutex);
+    store = apr_hash_get(registry.stores, key, APR_HASH_KEY_STRING);
+    *room = !htaccess || registry.of_htaccess < AUTHWS_HTACCESS_STORES;
+    /* A pool of its own, so that what a broken file left behind goes at once. */
+    if (!store && *room && apr_pool_create(pool, registry.pool) != APR_SUCCESS) {
+        *pool = NULL;
+    }
+    apr_thread_mutex_unlock(registry.mutex);
+    return store;
+}
+
+aw_a1_store_t *authws_stores_get(const char **message, const char *const *paths, size_t n,
+                                 bool htaccess, apr_pool_t *p)
+{
+    const aw_log_t log = authws_log_sink();
+    const char *key = htaccess ? "h\n" : "";
+    const char *why = htaccess ? over_limits(paths, n, p) : NULL;
+    aw_a1_store_t *store, *there;
+    apr_pool_t *pool = NULL;
+    bool room;
+
+    if (why) {
+        *message = why;
+        return NULL;
+    }
     for (size_t i = 0; i < n; i++) {
         key = apr_pstrcat(p, key, paths[i], "\n", NULL);
     }
-    apr_thread_mutex_lock(registry.mutex);
-    store = apr_hash_get(registry.stores, key, APR_HASH_KEY_STRING);
-    if (!store) {
-        const char *why = NULL;
-        apr_pool_t *pool;
+    store = registered(key, htaccess, &pool, &room);
+    if (store) {
+        return store;
+    }
+    if (!pool) {
+        *message = room ? "out of memory" : "too many A1 files are named in .htaccess files";
+        return NULL;
+    }
+    /* Without the mutex: a large file must not hold up those who ask for another. */
+    const apr_status_t rv = aw_a1_store_open(&store, &why, paths, n, 0, &log, pool);
 
-        /* A pool of its own, so that what a broken file left behind goes at once. */
-        if (apr_pool_create(&pool, registry.pool) != APR_SUCCESS) {
-            *message = "out of memory";
-        } else if (aw_a1_store_open(&store, &why, paths, n, 0, &log, pool) != APR_SUCCESS) {
-            store = NULL;
-            *message = apr_pstrdup(p, why);
-            apr_pool_destroy(pool);
-        } else {
-            apr_hash_set(registry.stores, apr_pstrdup(registry.pool, key), APR_HASH_KEY_STRING,
-                         store);
-        }
+    apr_thread_mutex_lock(registry.mutex);
+    there = apr_hash_get(registry.stores, key, APR_HASH_KEY_STRING);
+    if (rv == APR_SUCCESS && !there) {
+        apr_hash_set(registry.stores, apr_pstrdup(registry.pool, key), APR_HASH_KEY_STRING, store);
+        registry.of_htaccess += htaccess;
+    } else {
+        *message = rv == APR_SUCCESS ? NULL : apr_pstrdup(p, why);
+        store = rv == APR_SUCCESS ? there : NULL; /* somebody else was faster */
+        apr_pool_destroy(pool);
     }
     apr_thread_mutex_unlock(registry.mutex);
     return store;
@@ -222,7 +271,7 @@ void authws_stores_check_access(apr_pool_t *ptemp)
         char *paths, *rest = NULL;
 
         apr_hash_this(at, &key, NULL, NULL);
-        paths = apr_pstrdup(ptemp, key);
+        paths = apr_pstrdup(ptemp, key); /* none of .htaccess is there yet */
         for (char *path = apr_strtok(paths, "\n", &rest); path;
              path = apr_strtok(NULL, "\n", &rest)) {
             struct stat file;

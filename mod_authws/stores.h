@@ -9,11 +9,18 @@
 /* Starts an empty registry that lives in `pconf`; before the configuration is read. */
 apr_status_t authws_stores_init(apr_pool_t *pconf);
 
+/* What .htaccess files, which anybody may write who has a site, can make the server keep: stores
+ * in a child process, files in one of them, and bytes in a file. */
+#define AUTHWS_HTACCESS_STORES 256
+#define AUTHWS_HTACCESS_FILES  16
+#define AUTHWS_HTACCESS_BYTES  (16 * 1024 * 1024)
+
 /* The store over these files (absolute paths, `n` of them): one that is there already, or a new
- * one. NULL and *message (in `p`) when a file is missing or broken. Any thread: .htaccess files
- * come here while requests are served. */
+ * one. NULL and *message (in `p`) when a file is missing or broken. With `htaccess` the limits
+ * above hold, and a store that the configuration opened, perhaps as root, is not shared. Any
+ * thread: .htaccess files come here while requests are served. */
 aw_a1_store_t *authws_stores_get(const char **message, const char *const *paths, size_t n,
-                                 apr_pool_t *p);
+                                 bool htaccess, apr_pool_t *p);
 
 /* Notes, while the configuration is read, that some section offers these algorithms (a mask,
  * 1u << aw_alg_e), or user hashes. */

@@ -17,13 +17,17 @@ static bool is_exempt(request_rec *r)
 }
 
 void authws_throttle_begin(authws_throttle_t *throttle, request_rec *r, authws_request_t *state,
-                           const authws_dir_t *dir, const char *realm)
+                           const authws_dir_t *dir, const char *realm, const char *field)
 {
     memset(throttle, 0, sizeof(*throttle));
+    throttle->field = field;
     throttle->r = r;
     throttle->state = state;
     throttle->realm = realm;
-    if (state->admitted || is_exempt(r) || (r != state->initial && is_exempt(state->initial))) {
+    /* Proxy-Authorization and Authorization of one request are two: one does not admit the other.
+     */
+    if ((field && state->admitted && !strcmp(state->admitted, field)) || is_exempt(r) ||
+        (r != state->initial && is_exempt(state->initial))) {
         return;
     }
     throttle->limit = authws_dir_throttle(dir);
@@ -65,8 +69,9 @@ bool authws_throttle_refuse_user(authws_throttle_t *throttle, aw_span_t user)
                                          throttle->now);
     if (throttle->left > 0) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, throttle->r,
-                      AWLOGNO(2061) "user \"%.*s\" is refused for %u s more, realm \"%s\": %s",
-                      (int)user.len, user.ptr, throttle->left, throttle->realm, throttle->r->uri);
+                      AWLOGNO(2061) "user \"%s\" is refused for %u s more, realm \"%s\": %s",
+                      authws_log_text(throttle->r->pool, user), throttle->left, throttle->realm,
+                      throttle->r->uri);
     }
     return throttle->left > 0;
 }
@@ -101,17 +106,19 @@ void authws_throttle_failed(authws_throttle_t *throttle, aw_span_t user)
     if (!state->address_failed && count_failure(throttle, throttle->address)) {
         ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, throttle->r,
                       AWLOGNO(2062) "address %s is refused for %d s, after %u failures within "
-                                    "%d s; the last in realm \"%s\", user \"%.*s\"",
+                                    "%d s; the last in realm \"%s\", user \"%s\"",
                       throttle->r->useragent_ip, (int)apr_time_sec(limit->block), limit->failures,
-                      (int)apr_time_sec(limit->window), throttle->realm, (int)user.len, user.ptr);
+                      (int)apr_time_sec(limit->window), throttle->realm,
+                      authws_log_text(throttle->r->pool, user));
     }
     state->address_failed = true;
     if (throttle->user.hash != state->user_failed.hash && count_failure(throttle, throttle->user)) {
         ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, throttle->r,
-                      AWLOGNO(2063) "user \"%.*s\" of realm \"%s\" is refused for %d s, after %u "
+                      AWLOGNO(2063) "user \"%s\" of realm \"%s\" is refused for %d s, after %u "
                                     "failures within %d s; the last from %s",
-                      (int)user.len, user.ptr, throttle->realm, (int)apr_time_sec(limit->block),
-                      limit->failures, (int)apr_time_sec(limit->window), throttle->r->useragent_ip);
+                      authws_log_text(throttle->r->pool, user), throttle->realm,
+                      (int)apr_time_sec(limit->block), limit->failures,
+                      (int)apr_time_sec(limit->window), throttle->r->useragent_ip);
     }
     state->user_failed = throttle->user;
 }
@@ -122,5 +129,5 @@ void authws_throttle_succeeded(authws_throttle_t *throttle)
         aw_throttle_succeeded(authws_state_throttle(), throttle->user, throttle->limit,
                               throttle->now);
     }
-    throttle->state->admitted = true;
+    throttle->state->admitted = throttle->field;
 }

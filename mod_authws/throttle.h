@@ -20,6 +20,7 @@ typedef struct authws_throttle_t {
     request_rec *r;
     struct authws_request_t *state;
     const char *realm;
+    const char *field; /* the credentials being checked; NULL: not of a header field */
     apr_time_t now;
     aw_throttle_id_t address;
     aw_throttle_id_t user;
@@ -30,7 +31,7 @@ typedef struct authws_throttle_t {
  * use. */
 void authws_throttle_begin(authws_throttle_t *throttle, request_rec *r,
                            struct authws_request_t *state, const authws_dir_t *dir,
-                           const char *realm);
+                           const char *realm, const char *field);
 
 /* Whether the client's address, or the user, is blocked; logged. */
 bool authws_throttle_refuse_address(authws_throttle_t *throttle);

@@ -105,7 +105,7 @@ static size_t escape_byte(char *out, unsigned char c)
         out[0] = out[1] = '\\';
         return 2;
     }
-    if (c >= 0x20 && c < 0x7F) {
+    if (c >= 0x20 && c < 0x7F && c != '"') {
         out[0] = (char)c;
         return 1;
     }

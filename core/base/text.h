@@ -23,7 +23,8 @@ bool aw_is_tchar(unsigned char c);
 bool aw_is_token(aw_span_t s);
 
 /* Copies `s` into `out` (room bytes, room >= 1) for a log line or a person's terminal: anything
- * but printable ASCII becomes \xHH, '\' becomes \\, and what does not fit is cut and ends in
+ * but printable ASCII becomes \xHH, as does '"' (so that a text between quotes cannot end them),
+ * '\' becomes \\, and what does not fit is cut and ends in
  * "...". Always NUL-terminates; returns `out`. */
 const char *aw_text_escape(char *out, size_t room, aw_span_t s);
 

@@ -153,6 +153,10 @@ static aw_verdict_e check_response(work_t *work, apr_status_t *status, aw_verdic
             return AW_VERDICT_ERROR;
         }
         in.request_body_hash = work->body;
+        /* The body came when the client liked, and failures may have been counted meanwhile. */
+        if (policy->blocked != NULL && policy->blocked(request->lookup_baton, work->found.user)) {
+            return AW_VERDICT_THROTTLED;
+        }
     }
     *status = aw_digest_response(&in, work->found.a1, work->expected,
                                  request->want_rspauth && !with_body ? work->rspauth : NULL);

@@ -59,7 +59,8 @@ typedef apr_status_t (*aw_a1_lookup_fn)(void *baton, aw_alg_e alg, aw_span_t rea
                                         bool userhash, aw_a1_found_t *found);
 
 /* Whether `user` is refused for now, whatever the response: the name as found by the lookup (given
- * its baton too), or as sent when there is none such. */
+ * its baton too), or as sent when there is none such. Asked before the response is looked at, and
+ * with auth-int once more when the body, which the client may have kept back, has been read. */
 typedef bool (*aw_blocked_fn)(void *baton, aw_span_t user);
 
 /* H(request body) in `alg` for auth-int, raw, at `out`. Whatever but APR_SUCCESS it returns ends

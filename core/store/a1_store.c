@@ -106,8 +106,11 @@ static void warn_mode(const aw_a1_store_t *store, file_t *file, mode_t mode)
 static bool has_settled(file_t *file, const aw_file_id_t *id, apr_time_t now)
 {
     const apr_time_t age = now - (apr_time_t)(id->ctime_ns / 1000);
+    /* An empty file is most likely one that is just being written anew: everybody would be unknown.
+     */
+    const apr_time_t settle = id->size == 0 ? SETTLE_LIMIT : SETTLE;
 
-    if (age < 0 || age >= SETTLE) {
+    if (age < 0 || age >= settle) {
         file->unsettled_since = 0;
         return true;
     }

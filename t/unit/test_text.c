@@ -135,7 +135,7 @@ static bool escapes_to(size_t room, aw_span_t in, const char *expected)
 
 static void text_for_logs_is_printable_ascii(void)
 {
-    CU_ASSERT_TRUE(escapes_to(64, AW_SPAN_LIT("Mufasa \"x\""), "Mufasa \"x\""));
+    CU_ASSERT_TRUE(escapes_to(64, AW_SPAN_LIT("Mufasa \"x\""), "Mufasa \\x22x\\x22"));
     CU_ASSERT_TRUE(escapes_to(64, AW_SPAN_LIT("a\\b\r\n\0\x7f\xc3\xa4\x1b"),
                               "a\\\\b\\x0d\\x0a\\x00\\x7f\\xc3\\xa4\\x1b"));
     CU_ASSERT_TRUE(escapes_to(64, aw_span(NULL), ""));
