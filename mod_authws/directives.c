@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "domain.h"
 #include "scheme.h"
+#include "shm/segment.h"
 #include "state.h"
 #include "stores.h"
 
@@ -308,7 +309,7 @@ static const char *set_shared_memory(cmd_parms *cmd, void *config, const char *w
 
     (void)config;
     if (!error) {
-        error = parse_size(&size, cmd, word, 64 * 1024, (apr_off_t)64 * 1024 * 1024 * 1024,
+        error = parse_size(&size, cmd, word, AW_SEGMENT_MIN, (apr_off_t)64 * 1024 * 1024 * 1024,
                            "64K to 64G");
     }
     if (error) {

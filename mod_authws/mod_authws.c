@@ -6,7 +6,6 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mpm_common.h>
-#include <mod_auth.h>
 
 #include "authn.h"
 #include "body.h"

@@ -20,10 +20,8 @@ authws_password_e authws_password_check(const authws_dir_t *dir, aw_span_t realm
         if (rv != APR_NOTFOUND && rv != APR_ENOTIMPL) {
             return AUTHWS_PASSWORD_ERROR;
         }
-        /* A user that is not there costs the same hash as one that is; the outcome of the
-         * comparison is thrown away. */
-        alg = AW_ALG_SHA256;
-        memset(entry.hash, 0, sizeof(entry.hash));
+        /* A user that is not there costs the hash of one that is, in an algorithm that the store
+         * has taken from another user of the file; the outcome is thrown away. */
     }
     if (aw_digest_a1(alg, user, realm, password, a1) == APR_SUCCESS) {
         const bool equal = aw_equal_secret(a1, entry.hash, aw_alg_size(alg));

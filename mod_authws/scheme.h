@@ -78,8 +78,9 @@ const authws_scheme_t *authws_scheme_find(const char *name);
 const char *authws_scheme_names(apr_pool_t *p);
 
 /* Checks a user name and password against the directory's A1 files, strongest value first, in
- * constant time; the same work is done for a user that is not there. *alg (may be NULL) is the
- * algorithm it was checked with. */
+ * constant time; the same work is done for a user that is not there, in an algorithm that some
+ * user of the file has (so users are not told apart by time where all have the same algorithms).
+ * *alg (may be NULL) is the algorithm it was checked with. */
 typedef enum authws_password_e {
     AUTHWS_PASSWORD_RIGHT,
     AUTHWS_PASSWORD_WRONG,

@@ -104,7 +104,8 @@ static bool mint(const authws_check_t *check, char *nonce)
     if (!authws_state_random(random, sizeof(random)) ||
         aw_nonce_mint(keys_of(check), aw_span(check->realm), check->now, node, random, nonce) !=
             APR_SUCCESS) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, check->r, AWLOGNO(2021) "no nonce: OpenSSL failed");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, check->r,
+                      AWLOGNO(2021) "no nonce: no random bytes, or a clock before 1970");
         return false;
     }
     return true;

@@ -11,8 +11,9 @@
  * when others may read it. */
 const char *authws_secret_check(const char *path, apr_pool_t *p);
 
-/* Sets up keys and segment, or takes up those of the generation before; OK or an HTTP-less error
- * that stops the start, already logged. Runs in the parent, at every (re)start. */
+/* Sets up keys and segment, or takes up those of the generation before; OK or
+ * HTTP_INTERNAL_SERVER_ERROR that stops the start, already logged. Runs in the parent, at every
+ * (re)start. */
 int authws_state_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 
 /* The nonce windows of this process, and when their segment was created: nonces from before may
@@ -24,7 +25,7 @@ apr_time_t authws_state_created(void);
 aw_throttle_t *authws_state_throttle(void);
 const aw_counters_t *authws_state_counters(void);
 
-/* Random bytes for nonces, never given out twice; `n` at most 64. Any thread. False when OpenSSL
+/* Random bytes for nonces, never given out twice; `n` at most 512. Any thread. False when OpenSSL
  * has none. */
 bool authws_state_random(void *out, size_t n);
 

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <string.h>
 
+/* A function that several files of the library share and nobody else may call. */
+#define AW_PRIVATE __attribute__((visibility("hidden")))
+
 /* Borrowed bytes: not NUL-terminated, never owned by the span. `ptr` may be NULL when len is 0. */
 typedef struct aw_span_t {
     const char *ptr;

@@ -64,6 +64,8 @@ static void contexts_free(void *p)
                 hashes[i].destroy(contexts->of[i]);
             }
         }
+        /* A destructor that runs later in this thread may hash once more. */
+        own = contexts == own ? NULL : own;
         free(contexts);
     }
 }

@@ -35,7 +35,8 @@ typedef struct aw_algorithm_t {
 apr_status_t aw_algorithms_init(void);
 
 /* Undoes one aw_algorithms_init; the last one frees everything, the calling thread's contexts
- * included. No other thread may be inside the library. */
+ * included. No other thread may be inside the library; what threads that still live keep for
+ * hashing is lost, so end them first. */
 void aw_algorithms_term(void);
 
 /* The name as it stands in challenges and in A1 files, for example "SHA-512-256"; static. */
@@ -61,7 +62,8 @@ const char *aw_algorithm_name(char *out, aw_algorithm_t alg);
 
 /* Hash of the concatenation of `n` parts; aw_alg_size(alg) bytes at `out`. The contexts belong to
  * the calling thread and are reused; no allocation after a thread's first call. Any thread.
- * APR_ENOTIMPL when OpenSSL does not offer the hash, APR_EGENERAL when it fails. */
+ * APR_ENOTIMPL when OpenSSL does not offer the hash or aw_algorithms_init was not called,
+ * APR_EGENERAL when it fails. */
 apr_status_t aw_hash(aw_alg_e alg, const aw_span_t *parts, size_t n, unsigned char *out);
 
 /* Hashing in pieces, for bodies. One thread at a time per hasher. */

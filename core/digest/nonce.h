@@ -33,7 +33,7 @@
 
 /* Mints a nonce: AW_NONCE_LEN characters at `out`, no NUL. `random` holds AW_NONCE_RANDOM bytes
  * that are never used again. Any thread. APR_EINVAL for a time before 1970 or after 4253, or a node
- * above AW_NONCE_NODE_MAX, APR_EGENERAL when OpenSSL fails. */
+ * above AW_NONCE_NODE_MAX. */
 apr_status_t aw_nonce_mint(const aw_keyring_t *ring, aw_span_t scope, apr_time_t now, uint32_t node,
                            const unsigned char *random, char *out);
 

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/bytes.h"
+
 /* One function wanted: its number (OSSL_FUNC_...), and where it goes. */
 typedef struct aw_provider_function_t {
     int id;
@@ -23,7 +25,7 @@ typedef struct aw_provider_function_t {
 /* Fills in the `n` functions of the algorithm `name` (one of its names, any case) of an operation
  * (OSSL_OP_...). They stay valid as long as somebody holds the provider: what EVP_MD_fetch
  * returns does. False when the algorithm or one of the functions is missing. */
-bool aw_provider_find(const OSSL_PROVIDER *provider, int operation, const char *name,
-                      aw_provider_function_t *functions, size_t n);
+AW_PRIVATE bool aw_provider_find(const OSSL_PROVIDER *provider, int operation, const char *name,
+                                 aw_provider_function_t *functions, size_t n);
 
 #endif

@@ -4,7 +4,6 @@
 #include "digest/verify.h"
 
 #include "base/keyed.h"
-#include "digest/challenge.h"
 #include "digest/uri.h"
 
 /* How far in the future a nonce may have been issued: clocks of several servers differ, and a

@@ -11,7 +11,6 @@
 
 #include "digest/compute.h"
 #include "digest/nc_table.h"
-#include "digest/uri.h"
 
 /* The outcome. The module's answer: OK lets in; BAD_* is 400; NONCE_*, NC_* and FOREIGN ask again
  * with stale=true; the rest ask again; ERROR is 500. */

@@ -5,7 +5,6 @@
  * while a pointer is exchanged: a reload reads and builds without it, so nobody waits for one.
  * `reload` is tried, never waited for; who has it is the one thread that looks at the files. It
  * guards everything in file_t but `table`, which it alone may exchange (under `tables` as well).
- * Neither protects the log sink: see aw_a1_store_set_log.
  */
 #include "store/a1_store.h"
 
@@ -302,11 +301,6 @@ apr_status_t aw_a1_store_open(aw_a1_store_t **store, const char **message, const
     }
     *store = s;
     return APR_SUCCESS;
-}
-
-void aw_a1_store_set_log(aw_a1_store_t *store, const aw_log_t *log)
-{
-    store->log = log ? *log : (aw_log_t){NULL, NULL};
 }
 
 /* Adds what one more file says about a user: later files add to, or replace, earlier ones. */

@@ -23,9 +23,6 @@ typedef struct aw_a1_store_t aw_a1_store_t;
 apr_status_t aw_a1_store_open(aw_a1_store_t **store, const char **message, const char *const *paths,
                               size_t n, unsigned userhash, const aw_log_t *log, apr_pool_t *p);
 
-/* Sets where messages go from now on; for after a fork. Not while other threads use the store. */
-void aw_a1_store_set_log(aw_a1_store_t *store, const aw_log_t *log);
-
 /* Looks whether a file has changed, if the last look is AW_A1_STORE_CHECK before `now` or longer
  * ago, and takes up what has: aw_a1_store_find says the rules, and does it first. For a process
  * that nobody asks for a while: when a good edit is followed by a broken one, the last good
@@ -50,8 +47,9 @@ typedef struct aw_a1_entry_t {
  * once for each version of it (the other files go on being followed). A version is taken up 20 ms
  * after its last change at the earliest, so that what a program writes in place is not read half
  * done; but a file that changes all the time is, after a second. `alg` AW_ALG_COUNT asks for the
- * strongest that the user has; *alg is set to the one given. APR_SUCCESS; APR_NOTFOUND: no such
- * user; APR_ENOTIMPL: the user has no value in *alg (entry->user and present are set). Any thread.
+ * strongest that the user has; *alg is set to the one given, for no such user to one that another
+ * has. APR_SUCCESS; APR_NOTFOUND: no such user; APR_ENOTIMPL: the user has no value in *alg
+ * (entry->user and present are set). Any thread.
  */
 apr_status_t aw_a1_store_find(aw_a1_store_t *store, aw_span_t realm, aw_span_t user, aw_alg_e *alg,
                               apr_time_t now, aw_a1_entry_t *entry);
