@@ -24,6 +24,7 @@
 #include "session/throttle.h"
 #include "store/a1.h"
 #include "store/a1_edit.h"
+#include "store/a1_index.h"
 #include "store/a1_store.h"
 #include "store/a1_table.h"
 

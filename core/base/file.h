@@ -64,6 +64,14 @@ apr_status_t aw_file_open_edit(aw_file_edit_t **edit, aw_span_t *content, const 
  * something that is no plain file stands in the way of the new file. Ends the edit either way. */
 apr_status_t aw_file_commit_edit(aw_file_edit_t *edit, const aw_span_t *parts, size_t n);
 
+/* The same, but what is written stands beside the file, under its name and `suffix` (".idx"), and
+ * the file stays as it is; APR_EAGAIN when it is no longer what was read. */
+apr_status_t aw_file_commit_beside(aw_file_edit_t *edit, const char *suffix, const aw_span_t *parts,
+                                   size_t n);
+
+/* The version of the file that was read; zeroed for a new file. */
+void aw_file_edit_id(const aw_file_edit_t *edit, aw_file_id_t *id);
+
 /* Ends the edit without a change. */
 void aw_file_abandon_edit(aw_file_edit_t *edit);
 

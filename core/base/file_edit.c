@@ -311,17 +311,17 @@ static apr_status_t keep_owner(const aw_file_edit_t *edit, int fd)
 
 /* Removes what a killed process left under the new version's name; anything but a plain file
  * there is not ours. */
-static apr_status_t remove_leftover(const aw_file_edit_t *edit)
+static apr_status_t remove_leftover(const aw_file_edit_t *edit, const char *temp)
 {
     struct stat st;
 
-    if (fstatat(edit->dir, edit->temp, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (fstatat(edit->dir, temp, &st, AT_SYMLINK_NOFOLLOW) != 0) {
         return errno == ENOENT ? APR_SUCCESS : errno;
     }
     if (!S_ISREG(st.st_mode)) {
         return APR_EEXIST;
     }
-    return unlinkat(edit->dir, edit->temp, 0) != 0 ? errno : APR_SUCCESS;
+    return unlinkat(edit->dir, temp, 0) != 0 ? errno : APR_SUCCESS;
 }
 
 /* Whether the file is as it was read. Editors and htdigest know nothing of the lock; what they
@@ -338,16 +338,18 @@ static bool unchanged(const aw_file_edit_t *edit)
     return edit->exists && aw_file_id_equal(&id, &edit->id);
 }
 
-apr_status_t aw_file_commit_edit(aw_file_edit_t *edit, const aw_span_t *parts, size_t n)
+/* Writes `temp` and gives it the name `name`; ends the edit. */
+static apr_status_t commit(aw_file_edit_t *edit, const char *name, const char *temp,
+                           const aw_span_t *parts, size_t n)
 {
     bool made = false;
     int fd = -1;
-    apr_status_t rv = remove_leftover(edit);
+    apr_status_t rv = remove_leftover(edit, temp);
 
     if (rv != APR_SUCCESS) {
         goto leave;
     }
-    fd = openat(edit->dir, edit->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = openat(edit->dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
         rv = errno;
         goto leave;
@@ -369,7 +371,7 @@ apr_status_t aw_file_commit_edit(aw_file_edit_t *edit, const aw_span_t *parts, s
     if (rv != APR_SUCCESS) {
         goto leave;
     }
-    if (renameat(edit->dir, edit->temp, edit->dir, edit->name) != 0) {
+    if (renameat(edit->dir, temp, edit->dir, name) != 0) {
         rv = errno;
         goto leave;
     }
@@ -380,10 +382,28 @@ apr_status_t aw_file_commit_edit(aw_file_edit_t *edit, const aw_span_t *parts, s
     }
 leave:
     if (made) {
-        unlinkat(edit->dir, edit->temp, 0);
+        unlinkat(edit->dir, temp, 0);
     }
     aw_file_abandon_edit(edit);
     return rv;
+}
+
+apr_status_t aw_file_commit_edit(aw_file_edit_t *edit, const aw_span_t *parts, size_t n)
+{
+    return commit(edit, edit->name, edit->temp, parts, n);
+}
+
+apr_status_t aw_file_commit_beside(aw_file_edit_t *edit, const char *suffix, const aw_span_t *parts,
+                                   size_t n)
+{
+    const char *name = apr_pstrcat(edit->pool, edit->name, suffix, NULL);
+
+    return commit(edit, name, apr_pstrcat(edit->pool, ".", name, ".authws-new", NULL), parts, n);
+}
+
+void aw_file_edit_id(const aw_file_edit_t *edit, aw_file_id_t *id)
+{
+    *id = edit->id;
 }
 
 void aw_file_abandon_edit(aw_file_edit_t *edit)
