@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/keyed.h"
 #include "base/log.h"
+#include "base/normal.h"
 #include "base/text.h"
 #include "shm/counters.h"
 #include "shm/segment.h"

@@ -1,4 +1,4 @@
-# How configure finds APR, OpenSSL's libcrypto, CUnit and httpd.
+# How configure finds APR, OpenSSL's libcrypto, utf8proc, CUnit and httpd.
 # SPDX-License-Identifier: Apache-2.0
 
 # Headers that are not ours come by -isystem: our warnings are not meant for them.
@@ -21,6 +21,14 @@ AC_DEFUN([AUTHWS_FIND_CRYPTO], [
     AC_CHECK_LIB([crypto], [EVP_MD_fetch], [CRYPTO_LIBS=-lcrypto],
         [AC_MSG_ERROR([libcrypto of OpenSSL 3.0 or newer not found])])
     AC_SUBST([CRYPTO_LIBS])])
+
+AC_DEFUN([AUTHWS_FIND_UTF8PROC], [
+    UTF8PROC_LIBS=
+    AC_CHECK_HEADER([utf8proc.h], [],
+        [AC_MSG_ERROR([utf8proc.h not found: install utf8proc's development files (libutf8proc-dev)])])
+    AC_CHECK_LIB([utf8proc], [utf8proc_reencode], [UTF8PROC_LIBS=-lutf8proc],
+        [AC_MSG_ERROR([libutf8proc not found])])
+    AC_SUBST([UTF8PROC_LIBS])])
 
 AC_DEFUN([AUTHWS_FIND_CUNIT], [
     CUNIT_LIBS=
