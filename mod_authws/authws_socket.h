@@ -24,9 +24,9 @@ typedef struct authws_socket_t authws_socket_t;
 typedef struct authws_message_t authws_message_t;
 
 typedef enum authws_sent_e {
-    AUTHWS_SENT,   /* on its way, or waiting in the queue */
-    AUTHWS_FULL,   /* on its way too, but more waits than AuthWSSendBuffer: stop until writable */
-    AUTHWS_CLOSED  /* the socket is closing or closed; nothing was sent */
+    AUTHWS_SENT,  /* on its way, or waiting in the queue */
+    AUTHWS_FULL,  /* on its way too, but more waits than AuthWSSendBuffer: stop until writable */
+    AUTHWS_CLOSED /* the socket is closing or closed; nothing was sent */
 } authws_sent_e;
 
 /* Something to wait for besides the socket: a descriptor of the service's, in the same loop. */

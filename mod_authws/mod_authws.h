@@ -3,7 +3,8 @@
  *
  *     static const authws_service_t service = {.open = my_open, .events = {.message = my_message}};
  *
- *     ap_register_provider(p, AUTHWS_SERVICE_GROUP, "my-service", AUTHWS_SERVICE_VERSION, &service);
+ *     ap_register_provider(p, AUTHWS_SERVICE_GROUP, "my-service", AUTHWS_SERVICE_VERSION,
+ * &service);
  *
  * in the module's register_hooks, and then `AuthWSService my-service words...`. Needs no symbol of
  * mod_authws.so: everything goes through the structures here.

@@ -19,9 +19,9 @@
 
 /* What connections of one kind have in common; read-only, outlives them. */
 typedef struct aw_ws_settings_t {
-    bool client;          /* this end masks, the peer does not */
-    uint64_t max_message; /* bytes of a message, inflated; above: 1009 */
-    uint64_t max_frame;   /* bytes of a frame's payload as it is sent; above: 1009 */
+    bool client;                    /* this end masks, the peer does not */
+    uint64_t max_message;           /* bytes of a message, inflated; above: 1009 */
+    uint64_t max_frame;             /* bytes of a frame's payload as it is sent; above: 1009 */
     aw_ws_deflate_policy_t deflate; /* level and min are of use here */
 } aw_ws_settings_t;
 
@@ -29,21 +29,21 @@ typedef struct aw_ws_conn_t {
     /* private; small on purpose: ten thousand of them are idle */
     aw_ws_deflate_params_t deflate_params;
     aw_ws_deflate_t *deflate;
-    aw_ws_buffer_t message;   /* what is there of a message in pieces */
-    uint64_t left;            /* bytes of the present frame's payload to come */
+    aw_ws_buffer_t message; /* what is there of a message in pieces */
+    uint64_t left;          /* bytes of the present frame's payload to come */
     unsigned char head[AW_WS_HEAD_MAX];
-    unsigned char head_len;   /* bytes of a head that is not complete */
+    unsigned char head_len; /* bytes of a head that is not complete */
     unsigned char key[4];
-    unsigned char phase;      /* of the key */
+    unsigned char phase; /* of the key */
     unsigned char state;
-    unsigned char opcode;     /* of the present frame */
-    unsigned char first;      /* opcode of the message that fragments continue; 0: none */
+    unsigned char opcode; /* of the present frame */
+    unsigned char first;  /* opcode of the message that fragments continue; 0: none */
     unsigned char control_len;
     aw_ws_utf8_t utf8;
     bool fin, compressed, delivered, close_sent, close_received;
-    unsigned char *control;   /* a control frame in pieces, AW_WS_CONTROL_MAX bytes; NULL: none */
-    uint64_t taken;           /* of the present message's payload, for max_frame's sake over all
-                                 fragments of a compressed one */
+    unsigned char *control; /* a control frame in pieces, AW_WS_CONTROL_MAX bytes; NULL: none */
+    uint64_t taken;         /* of the present message's payload, for max_frame's sake over all
+                               fragments of a compressed one */
 } aw_ws_conn_t;
 
 typedef enum aw_ws_event_e {

@@ -59,8 +59,8 @@ bool aw_ws_deflate_message(aw_ws_deflate_t **deflate, const aw_ws_deflate_params
                            unsigned level, aw_ws_pool_t *pool, aw_span_t message, aw_span_t *out);
 
 typedef enum aw_ws_inflate_e {
-    AW_WS_INFLATE_OK,      /* *out holds what could be had; `in` is consumed as far as *used says */
-    AW_WS_INFLATE_BROKEN,  /* not deflate data: 1007 */
+    AW_WS_INFLATE_OK,     /* *out holds what could be had; `in` is consumed as far as *used says */
+    AW_WS_INFLATE_BROKEN, /* not deflate data: 1007 */
     AW_WS_INFLATE_NO_MEMORY
 } aw_ws_inflate_e;
 

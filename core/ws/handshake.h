@@ -23,9 +23,9 @@ typedef struct aw_ws_request_t {
 
 typedef enum aw_ws_handshake_e {
     AW_WS_HANDSHAKE_OK,
-    AW_WS_HANDSHAKE_NONE,    /* no request for a WebSocket: no "websocket" among Upgrade's */
-    AW_WS_HANDSHAKE_BAD,     /* 400; *why */
-    AW_WS_HANDSHAKE_VERSION  /* 426 with Sec-WebSocket-Version: 13 */
+    AW_WS_HANDSHAKE_NONE,   /* no request for a WebSocket: no "websocket" among Upgrade's */
+    AW_WS_HANDSHAKE_BAD,    /* 400; *why */
+    AW_WS_HANDSHAKE_VERSION /* 426 with Sec-WebSocket-Version: 13 */
 } aw_ws_handshake_e;
 
 /* Judges a request (section 4.2.1). *why is a static phrase, set with BAD and VERSION. */

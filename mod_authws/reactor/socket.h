@@ -25,19 +25,19 @@
 typedef struct authws_live_settings_t {
     aw_ws_settings_t ws;
     const authws_events_t *events;
-    apr_interval_time_t ping;         /* sent after so long without anything received; 0: never */
-    apr_interval_time_t ping_timeout; /* and closed when nothing comes for so long after it: 1006
-                                         in the log, 1001 nowhere: the peer is not there */
-    size_t send_buffer;               /* bytes that may wait before AUTHWS_FULL; while more than
-                                         this waits, nothing is read either */
+    apr_interval_time_t ping;          /* sent after so long without anything received; 0: never */
+    apr_interval_time_t ping_timeout;  /* and closed when nothing comes for so long after it: 1006
+                                          in the log, 1001 nowhere: the peer is not there */
+    size_t send_buffer;                /* bytes that may wait before AUTHWS_FULL; while more than
+                                          this waits, nothing is read either */
     apr_interval_time_t close_timeout; /* for the peer's close frame, and for lingering */
 } authws_live_settings_t;
 
 /* How a socket ended, for whoever keeps account of it. */
 typedef struct authws_ending_t {
-    unsigned code;       /* received, else sent, else 1006; 0: handed to another process */
-    const char *why;     /* a static phrase, or NULL */
-    uint64_t in, out;    /* payload bytes of messages */
+    unsigned code;    /* received, else sent, else 1006; 0: handed to another process */
+    const char *why;  /* a static phrase, or NULL */
+    uint64_t in, out; /* payload bytes of messages */
     uint64_t messages_in, messages_out;
     apr_interval_time_t lasted;
 } authws_ending_t;
@@ -48,15 +48,15 @@ typedef void (*authws_ended_fn)(authws_socket_t *socket, void *owner,
 
 /* What a socket is made of. Strings are copied into the socket's one block of memory. */
 typedef struct authws_live_t {
-    const char *user;     /* NULL: none */
+    const char *user; /* NULL: none */
     const char *peer;
-    const char *protocol; /* NULL: none */
+    const char *protocol;                   /* NULL: none */
     const authws_live_settings_t *settings; /* borrowed, outlives the socket */
     aw_ws_deflate_params_t deflate;
     authws_ended_fn ended; /* NULL allowed */
     void *owner;
-    size_t owner_size;     /* > 0: `owner` points to so many bytes that are copied into the block,
-                              and `ended` gets that copy */
+    size_t owner_size; /* > 0: `owner` points to so many bytes that are copied into the block,
+                          and `ended` gets that copy */
 } authws_live_t;
 
 /* Makes a socket that is not yet in a loop; one reference, the caller's, which goes over to the

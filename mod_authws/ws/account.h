@@ -10,14 +10,14 @@
 /* The owner bytes of every socket of the module (authws_live_t.owner). It goes from process to
  * process at a graceful restart, so there is no pointer in it. */
 typedef struct authws_account_t {
-    uint32_t size;      /* of this structure: another version's is refused */
-    uint32_t reserved;  /* 0 */
-    uint64_t endpoint;  /* hash of where the service was configured: virtual host, section, words.
-                           A new generation without it closes the socket with 1001. */
-    uint64_t user_tag;  /* in the table of connections per user; 0: not counted */
-    uint64_t started;   /* apr_time_t */
-    char path[128];     /* of the request, cut, escaped: for the log */
-    char scheme[16];    /* it was authenticated by; "" none */
+    uint32_t size;     /* of this structure: another version's is refused */
+    uint32_t reserved; /* 0 */
+    uint64_t endpoint; /* hash of where the service was configured: virtual host, section, words.
+                          A new generation without it closes the socket with 1001. */
+    uint64_t user_tag; /* in the table of connections per user; 0: not counted */
+    uint64_t started;  /* apr_time_t */
+    char path[128];    /* of the request, cut, escaped: for the log */
+    char scheme[16];   /* it was authenticated by; "" none */
     /* The settings it goes on with. */
     aw_ws_settings_t ws;
     int64_t ping, ping_timeout;
