@@ -25,7 +25,7 @@ typedef struct build_t {
     uint32_t *line_user; /* for each line its draft */
     uint32_t *slots;     /* draft + 1 by the hash of the name; 0: empty */
     uint64_t slots_mask;
-    aw_a1_table_t *table;
+    unsigned char *block;
 } build_t;
 
 /* First pass, one line: finds or adds its user's draft. */
@@ -83,6 +83,12 @@ static bool count_lines(const aw_span_t *texts, size_t n, size_t *count)
     return true;
 }
 
+static aw_a1_rec_t record_of(const build_t *build, const draft_t *draft)
+{
+    return (aw_a1_rec_t){draft->user_len, draft->realm_len, draft->present,
+                         (uint16_t)build->userhash};
+}
+
 static uint64_t power_of_two(uint64_t n)
 {
     uint64_t power = 8;
@@ -121,86 +127,37 @@ static apr_status_t read_texts(build_t *build, const aw_span_t *texts, size_t n,
     return rv;
 }
 
-/* Lays out the block: header, sets of buckets, records. Nothing can overflow: everything is
+/* Finds each record its place and writes what is known of it. Nothing can overflow: everything is
  * bounded by a multiple of what the texts take in memory, or by 2^29 users of 4 KiB. */
 static apr_status_t lay_out(build_t *build)
 {
-    const uint64_t buckets = power_of_two((uint64_t)build->users * 2);
-    uint64_t size = (sizeof(aw_a1_table_t) + AW_A1_UNIT - 1) / AW_A1_UNIT * AW_A1_UNIT;
-    uint64_t by_name = size, by_hash[AW_ALG_COUNT] = {0};
-
-    size += buckets * sizeof(uint64_t);
-    for (unsigned a = 0; a < AW_ALG_COUNT; a++) {
-        if (build->userhash & (1u << a)) {
-            by_hash[a] = size;
-            size += buckets * sizeof(uint64_t);
-        }
-    }
-    const uint64_t records = size;
+    uint64_t size = 0, start;
 
     for (uint32_t i = 0; i < build->users; i++) {
         draft_t *draft = &build->drafts[i];
+        const aw_a1_rec_t rec = record_of(build, draft);
 
         draft->place = size / AW_A1_UNIT;
-        size += sizeof(aw_a1_rec_t) + aw_a1_hashes_size(draft->present) +
-                aw_a1_hashes_size(build->userhash) + draft->user_len + draft->realm_len;
-        size = (size + AW_A1_UNIT - 1) / AW_A1_UNIT * AW_A1_UNIT;
+        size += aw_a1_rec_size(&rec);
     }
-    if (size > SIZE_MAX / 2 || size / AW_A1_UNIT > AW_A1_PLACE_MASK) {
+    build->block = aw_a1_block_create(build->users, size, build->userhash, build->key);
+    if (!build->block) {
         return APR_ENOMEM;
     }
-    build->table = malloc((size_t)size);
-    if (!build->table) {
-        return APR_ENOMEM;
-    }
-    memset(build->table, 0, (size_t)records);
-    build->table->size = size;
-    build->table->users = build->users;
-    build->table->buckets_mask = buckets - 1;
-    build->table->by_name = by_name;
-    memcpy(build->table->by_hash, by_hash, sizeof(by_hash));
-    memcpy(build->table->key, build->key, AW_KEYED_KEY);
-    return APR_SUCCESS;
-}
-
-static uint64_t *set_at(aw_a1_table_t *table, uint64_t offset)
-{
-    return (uint64_t *)((char *)table + offset);
-}
-
-/* Writes the records, but for the hashes, and the buckets. */
-static apr_status_t fill_records(build_t *build)
-{
-    aw_a1_table_t *table = build->table;
-    apr_status_t rv = APR_SUCCESS;
-
+    memcpy(&start, build->block + offsetof(aw_a1_header_t, records), sizeof(start));
     for (uint32_t i = 0; i < build->users; i++) {
-        const draft_t *draft = &build->drafts[i];
-        const aw_span_t user = {draft->user, draft->user_len};
-        const aw_span_t realm = {draft->user + draft->user_len + 1, draft->realm_len};
-        const aw_span_t parts[] = {user, AW_SPAN_LIT(":"), realm};
-        aw_a1_rec_t *record = (aw_a1_rec_t *)((char *)table + draft->place * AW_A1_UNIT);
-        unsigned char *at = (unsigned char *)(record + 1) + aw_a1_hashes_size(draft->present);
+        draft_t *draft = &build->drafts[i];
+        const aw_a1_rec_t rec = record_of(build, draft);
 
-        *record = (aw_a1_rec_t){draft->user_len, draft->realm_len, draft->present,
-                                (uint16_t)build->userhash};
-        aw_a1_insert(set_at(table, table->by_name), table->buckets_mask, draft->hash, draft->place);
-        for (unsigned a = 0; a < AW_ALG_COUNT; a++) {
-            if (!(build->userhash & (1u << a))) {
-                continue;
-            }
-            rv = aw_hash((aw_alg_e)a, parts, 3, at);
-            if (rv != APR_SUCCESS) {
-                return rv;
-            }
-            aw_a1_insert(set_at(table, table->by_hash[a]), table->buckets_mask,
-                         aw_a1_hash_userhash(build->key, at, (aw_alg_e)a), draft->place);
-            at += aw_alg_size((aw_alg_e)a);
-        }
-        memcpy(at, user.ptr, user.len);
-        memcpy(at + user.len, realm.ptr, realm.len);
+        draft->place += start / AW_A1_UNIT;
+        unsigned char *record = build->block + draft->place * AW_A1_UNIT;
+        unsigned char *user = record + aw_a1_rec_user(&rec);
+
+        memcpy(record, &rec, sizeof(rec));
+        memcpy(user, draft->user, draft->user_len);
+        memcpy(user + draft->user_len, draft->user + draft->user_len + 1, draft->realm_len);
     }
-    return rv;
+    return APR_SUCCESS;
 }
 
 /* Second pass: the hashes, in the order of the lines, so that later ones win. The first pass has
@@ -222,8 +179,7 @@ static void fill_hashes(const build_t *build, const aw_span_t *texts, size_t n)
                 continue;
             }
             const draft_t *draft = &build->drafts[*user++];
-            unsigned char *hashes =
-                (unsigned char *)build->table + draft->place * AW_A1_UNIT + sizeof(aw_a1_rec_t);
+            unsigned char *hashes = build->block + draft->place * AW_A1_UNIT + sizeof(aw_a1_rec_t);
 
             for (unsigned a = 0; a < AW_ALG_COUNT; a++) {
                 if (value.present & (1u << a)) {
@@ -240,7 +196,7 @@ apr_status_t aw_a1_table_create(aw_a1_table_t **table, const aw_span_t *texts, s
                                 unsigned userhash, const unsigned char *key, size_t *file,
                                 aw_text_error_t *error)
 {
-    build_t build = {.key = key, .userhash = userhash & ((1u << AW_ALG_COUNT) - 1)};
+    build_t build = {.key = key, .userhash = userhash & AW_A1_ALGS};
     apr_status_t rv = APR_ENOMEM;
     size_t lines = 0;
 
@@ -259,15 +215,10 @@ apr_status_t aw_a1_table_create(aw_a1_table_t **table, const aw_span_t *texts, s
         rv = lay_out(&build);
     }
     if (rv == APR_SUCCESS) {
-        rv = fill_records(&build);
-    }
-    if (rv == APR_SUCCESS) {
         fill_hashes(&build, texts, n);
-        *table = build.table;
-        build.table = NULL;
+        rv = aw_a1_block_finish(table, build.block);
     }
 leave:
-    aw_a1_table_destroy(build.table);
     free(build.slots);
     free(build.line_user);
     free(build.drafts);
