@@ -11,7 +11,8 @@ export LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 # What Debian 12 calls the things needed. apache2-bin is httpd without a service: nothing of the
 # system's own configuration is touched, and nothing is started.
 packages_build="gcc libc6-dev make autoconf automake libtool xz-utils openssl curl procps
-    apache2-bin apache2-dev libapr1-dev libaprutil1-dev libssl-dev libutf8proc-dev"
+    apache2-bin apache2-dev libapr1-dev libaprutil1-dev libssl-dev libutf8proc-dev
+    zlib1g-dev"
 packages_check="libcunit1-dev clang clang-format libclang-rt-14-dev pkg-config apache2-utils
     python3 python3-pytest python3-requests python3-httpx python3-websockets
     wget libwww-perl nodejs npm chromium"

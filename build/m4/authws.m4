@@ -1,4 +1,4 @@
-# How configure finds APR, OpenSSL's libcrypto, utf8proc, CUnit and httpd.
+# How configure finds APR, OpenSSL's libcrypto, utf8proc, zlib, CUnit and httpd.
 # SPDX-License-Identifier: Apache-2.0
 
 # Headers that are not ours come by -isystem: our warnings are not meant for them.
@@ -29,6 +29,14 @@ AC_DEFUN([AUTHWS_FIND_UTF8PROC], [
     AC_CHECK_LIB([utf8proc], [utf8proc_reencode], [UTF8PROC_LIBS=-lutf8proc],
         [AC_MSG_ERROR([libutf8proc not found])])
     AC_SUBST([UTF8PROC_LIBS])])
+
+AC_DEFUN([AUTHWS_FIND_ZLIB], [
+    ZLIB_LIBS=
+    AC_CHECK_HEADER([zlib.h], [],
+        [AC_MSG_ERROR([zlib.h not found: install zlib's development files (zlib1g-dev)])])
+    AC_CHECK_LIB([z], [inflateGetDictionary], [ZLIB_LIBS=-lz],
+        [AC_MSG_ERROR([libz 1.2.8 or newer not found])])
+    AC_SUBST([ZLIB_LIBS])])
 
 AC_DEFUN([AUTHWS_FIND_CUNIT], [
     CUNIT_LIBS=
