@@ -28,5 +28,6 @@
 #include "store/a1_index.h"
 #include "store/a1_store.h"
 #include "store/a1_table.h"
+#include "store/a1_uplift.h"
 
 #endif

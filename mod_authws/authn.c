@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "body.h"
 #include "digest/params.h"
+#include "lookup.h"
 #include "scheme.h"
 #include "state.h"
 
@@ -78,9 +79,10 @@ static bool check_init(authws_check_t *check, request_rec *r)
                       AWLOGNO(2010) "AuthType AuthWS needs an AuthName: %s", r->uri);
         return false;
     }
-    if (!check->dir->store) {
+    if (!authws_lookup_possible(check->dir)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      AWLOGNO(2011) "AuthType AuthWS needs an AuthWSUserFile: %s", r->uri);
+                      AWLOGNO(2011) "AuthType AuthWS needs an AuthWSUserFile or AuthWSProvider: %s",
+                      r->uri);
         return false;
     }
     return true;

@@ -10,6 +10,7 @@ void *authws_dir_create(apr_pool_t *p, char *path)
     authws_dir_t *dir = apr_pcalloc(p, sizeof(*dir));
 
     (void)path;
+    dir->uplift = AUTHWS_UNSET;
     dir->userhash = AUTHWS_UNSET;
     dir->next_nonce = AUTHWS_UNSET;
     dir->body_limit = AUTHWS_UNSET;
@@ -25,6 +26,9 @@ void *authws_dir_merge(apr_pool_t *p, void *outer_v, void *inner_v)
 
     dir->schemes = inner->schemes ? inner->schemes : outer->schemes;
     dir->store = inner->store ? inner->store : outer->store;
+    dir->files = inner->files ? inner->files : outer->files;
+    dir->providers = inner->providers ? inner->providers : outer->providers;
+    dir->uplift = inner->uplift != AUTHWS_UNSET ? inner->uplift : outer->uplift;
     dir->algorithms = inner->algorithms ? inner->algorithms : outer->algorithms;
     dir->qops = inner->qops ? inner->qops : outer->qops;
     dir->userhash = inner->userhash != AUTHWS_UNSET ? inner->userhash : outer->userhash;
@@ -65,14 +69,27 @@ const authws_algorithms_t *authws_dir_algorithms(const authws_dir_t *dir)
     return dir->algorithms ? dir->algorithms : &fallback;
 }
 
+aw_alg_e authws_dir_strongest(const authws_dir_t *dir)
+{
+    const authws_algorithms_t *algorithms = authws_dir_algorithms(dir);
+    aw_alg_e best = algorithms->list[0].hash;
+
+    for (size_t i = 1; i < algorithms->count; i++) {
+        best = algorithms->list[i].hash > best ? algorithms->list[i].hash : best;
+    }
+    return best;
+}
+
 unsigned authws_dir_qops(const authws_dir_t *dir)
 {
     return dir->qops ? dir->qops : AW_QOP_BIT(AW_QOP_AUTH);
 }
 
+/* A provider cannot look up by a hash, and a client that is offered hashing would send nothing
+ * else. */
 bool authws_dir_userhash(const authws_dir_t *dir)
 {
-    return dir->userhash == 1;
+    return dir->userhash == 1 && !dir->providers;
 }
 
 apr_interval_time_t authws_dir_nonce_lifetime(const authws_dir_t *dir)

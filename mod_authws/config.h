@@ -19,6 +19,7 @@ typedef enum authws_nextnonce_e {
 } authws_nextnonce_e;
 
 struct authws_scheme_t;
+struct authws_providers_t;
 
 /* Lists are replaced as a whole by the inner section; NULL is "not set here". Everything lives in
  * the configuration's pool, or the request's for a .htaccess file, and is read-only. */
@@ -32,6 +33,12 @@ typedef struct authws_algorithms_t {
     aw_algorithm_t list[];
 } authws_algorithms_t;
 
+/* The paths behind a store. */
+typedef struct authws_files_t {
+    size_t count;
+    const char *list[];
+} authws_files_t;
+
 /* The protection space, ready for a challenge sent over http or https. */
 typedef struct authws_domain_t {
     const char *http;
@@ -41,16 +48,19 @@ typedef struct authws_domain_t {
 /* One directory's settings as written; NULL, 0 or AUTHWS_UNSET where nothing was. */
 #define AUTHWS_UNSET (-1)
 typedef struct authws_dir_t {
-    const authws_schemes_t *schemes;       /* AuthWSScheme */
-    aw_a1_store_t *store;                  /* AuthWSUserFile */
-    const authws_algorithms_t *algorithms; /* AuthWSAlgorithm */
-    unsigned qops;                         /* AuthWSQop: AW_QOP_BIT()s; 0 unset */
-    int userhash;                          /* AuthWSUserhash: 0, 1 */
-    const authws_domain_t *domain;         /* AuthWSDomain */
-    apr_interval_time_t nonce_lifetime;    /* AuthWSNonceLifetime; 0 unset */
-    int next_nonce;                        /* AuthWSNextNonce: authws_nextnonce_e */
-    apr_off_t body_limit;                  /* AuthWSBodyLimit; AUTHWS_UNSET */
-    const aw_throttle_limit_t *throttle;   /* AuthWSThrottle; no failures allowed: Off */
+    const authws_schemes_t *schemes;            /* AuthWSScheme */
+    aw_a1_store_t *store;                       /* AuthWSUserFile */
+    const authws_files_t *files;                /* AuthWSUserFile again: where to write */
+    const struct authws_providers_t *providers; /* AuthWSProvider; see lookup.h */
+    int uplift;                                 /* AuthWSUplift: 0, 1 */
+    const authws_algorithms_t *algorithms;      /* AuthWSAlgorithm */
+    unsigned qops;                              /* AuthWSQop: AW_QOP_BIT()s; 0 unset */
+    int userhash;                               /* AuthWSUserhash: 0, 1 */
+    const authws_domain_t *domain;              /* AuthWSDomain */
+    apr_interval_time_t nonce_lifetime;         /* AuthWSNonceLifetime; 0 unset */
+    int next_nonce;                             /* AuthWSNextNonce: authws_nextnonce_e */
+    apr_off_t body_limit;                       /* AuthWSBodyLimit; AUTHWS_UNSET */
+    const aw_throttle_limit_t *throttle;        /* AuthWSThrottle; no failures allowed: Off */
 } authws_dir_t;
 
 /* One server's settings, and what post_config makes of them. */
@@ -70,6 +80,7 @@ void *authws_server_merge(apr_pool_t *p, void *outer, void *inner);
 /* The settings in force, with the defaults of the interface where nothing was set. */
 const authws_schemes_t *authws_dir_schemes(const authws_dir_t *dir);
 const authws_algorithms_t *authws_dir_algorithms(const authws_dir_t *dir);
+aw_alg_e authws_dir_strongest(const authws_dir_t *dir); /* of the algorithms */
 unsigned authws_dir_qops(const authws_dir_t *dir);
 bool authws_dir_userhash(const authws_dir_t *dir);
 apr_interval_time_t authws_dir_nonce_lifetime(const authws_dir_t *dir);

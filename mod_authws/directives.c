@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "domain.h"
+#include "lookup.h"
 #include "scheme.h"
 #include "shm/segment.h"
 #include "state.h"
@@ -114,22 +115,50 @@ static const char *set_scheme(cmd_parms *cmd, void *config, int argc, char *cons
 static const char *set_user_file(cmd_parms *cmd, void *config, int argc, char *const argv[])
 {
     authws_dir_t *dir = config;
-    const char **paths = apr_palloc(cmd->pool, ((size_t)argc + 1) * sizeof(*paths));
+    authws_files_t *files =
+        apr_palloc(cmd->pool, sizeof(*files) + (size_t)argc * sizeof(files->list[0]));
     const char *message = NULL;
 
     if (argc == 0) {
         return nothing_given(cmd, "one or more A1 files");
     }
     for (int i = 0; i < argc; i++) {
-        paths[i] = ap_server_root_relative(cmd->pool, argv[i]);
-        if (!paths[i]) {
+        files->list[i] = ap_server_root_relative(cmd->pool, argv[i]);
+        if (!files->list[i]) {
             return apr_psprintf(cmd->pool, "%s: \"%s\" is not a path", cmd->cmd->name,
                                 quoted(cmd->pool, argv[i]));
         }
     }
-    dir->store = authws_stores_get(&message, paths, (size_t)argc,
+    files->count = (size_t)argc;
+    dir->files = files;
+    dir->store = authws_stores_get(&message, files->list, (size_t)argc,
                                    ap_check_cmd_context(cmd, NOT_IN_HTACCESS) != NULL, cmd->pool);
     return dir->store ? NULL : apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, message);
+}
+
+static const char *set_provider(cmd_parms *cmd, void *config, int argc, char *const argv[])
+{
+    authws_dir_t *dir = config;
+    const char *error;
+    const authws_providers_t *providers;
+
+    if (argc == 0) {
+        return nothing_given(cmd, "one or more authn providers: file, dbm, dbd, socache");
+    }
+    providers = authws_providers_parse(&error, cmd->pool, argc, argv);
+    if (!providers) {
+        return apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, error);
+    }
+    dir->providers = providers;
+    authws_lookup_note(cmd, dir);
+    return NULL;
+}
+
+static const char *set_uplift(cmd_parms *cmd, void *config, int on)
+{
+    (void)cmd;
+    ((authws_dir_t *)config)->uplift = on;
+    return NULL;
 }
 
 static const char *set_algorithm(cmd_parms *cmd, void *config, int argc, char *const argv[])
@@ -182,6 +211,7 @@ static const char *set_qop(cmd_parms *cmd, void *config, int argc, char *const a
 static const char *set_userhash(cmd_parms *cmd, void *config, int on)
 {
     ((authws_dir_t *)config)->userhash = on;
+    authws_lookup_note(cmd, config);
     if (on && !ap_check_cmd_context(cmd, NOT_IN_HTACCESS)) {
         authws_stores_note_userhash();
     }
@@ -324,6 +354,10 @@ const command_rec authws_commands[] = {
                       "the schemes to accept, in the order of their challenges: Digest, Basic"),
     AP_INIT_TAKE_ARGV("AuthWSUserFile", set_user_file, NULL, OR_AUTHCFG,
                       "one or more A1 files: user:realm:value, see authws-htdigest(1)"),
+    AP_INIT_TAKE_ARGV("AuthWSProvider", set_provider, NULL, OR_AUTHCFG,
+                      "authn providers that have A1 values: file, dbm, dbd, socache"),
+    AP_INIT_FLAG("AuthWSUplift", set_uplift, NULL, OR_AUTHCFG,
+                 "On stores a stronger hash of a password that was right"),
     AP_INIT_TAKE_ARGV("AuthWSAlgorithm", set_algorithm, NULL, OR_AUTHCFG,
                       "the Digest algorithms to offer, strongest first"),
     AP_INIT_TAKE_ARGV("AuthWSQop", set_qop, NULL, OR_AUTHCFG, "auth, auth-int or both"),

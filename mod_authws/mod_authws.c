@@ -11,9 +11,11 @@
 #include "body.h"
 #include "config.h"
 #include "counters.h"
+#include "lookup.h"
 #include "provider.h"
 #include "state.h"
 #include "stores.h"
+#include "uplift.h"
 
 static apr_status_t algorithms_term(void *unused)
 {
@@ -31,6 +33,7 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
                       AWLOGNO(2000) "OpenSSL offers none of the Digest algorithms");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    authws_lookup_init(pconf);
     apr_pool_cleanup_register(pconf, NULL, algorithms_term, apr_pool_cleanup_null);
     return authws_stores_init(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
@@ -45,15 +48,20 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
                      AWLOGNO(2007) "the user hashes of the A1 files cannot be indexed");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    if (authws_uplift_post_config(pconf) != APR_SUCCESS) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     return authws_state_post_config(pconf, plog, ptemp, s);
 }
 
 static void register_hooks(apr_pool_t *p)
 {
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(authws_lookup_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(authws_counters_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(authws_stores_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(authws_uplift_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_monitor(authws_stores_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(authws_authn_check, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(authws_authn_note_failure, NULL, NULL, APR_HOOK_MIDDLE);

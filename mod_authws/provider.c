@@ -1,4 +1,4 @@
-/* The authn provider "authws": the A1 files for mod_auth_basic, mod_auth_form and mod_auth_digest.
+/* The authn provider "authws": the A1 values for mod_auth_basic, mod_auth_form and mod_auth_digest.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "provider.h"
@@ -8,17 +8,19 @@
 #include <http_request.h>
 #include <mod_auth.h>
 
+#include "lookup.h"
 #include "scheme.h"
 
-/* The directory's settings; NULL, with the reason logged, without an A1 file. */
+/* The directory's settings; NULL, with the reason logged, without anywhere to look users up. */
 static const authws_dir_t *dir_of(request_rec *r)
 {
     const authws_dir_t *dir = ap_get_module_config(r->per_dir_config, &authws_module);
 
-    if (!dir->store) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      AWLOGNO(2050) "the authn provider authws needs an AuthWSUserFile: %s",
-                      r->uri);
+    if (!authws_lookup_possible(dir)) {
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            AWLOGNO(2050) "the authn provider authws needs an AuthWSUserFile or AuthWSProvider: %s",
+            r->uri);
         return NULL;
     }
     return dir;
@@ -26,9 +28,10 @@ static const authws_dir_t *dir_of(request_rec *r)
 
 /* Checks a password as the scheme Basic does, throttle included; but whoever is refused is told no
  * more than that, because a provider cannot answer 429. */
-static authn_status check_password(request_rec *r, const char *user, const char *password)
+static authn_status check_password(request_rec *r, const char *name, const char *password)
 {
     const authws_dir_t *dir = dir_of(r);
+    const aw_span_t user = authws_normal(r->pool, aw_span(name), NULL);
     const char *realm = authws_realm(r);
     authws_request_t *state = authws_request_get(r);
     authws_throttle_t throttle;
@@ -37,20 +40,19 @@ static authn_status check_password(request_rec *r, const char *user, const char 
         return AUTH_GENERAL_ERROR;
     }
     authws_throttle_begin(&throttle, r, state, dir, realm, NULL);
-    if (authws_throttle_refuse_address(&throttle) ||
-        authws_throttle_refuse_user(&throttle, aw_span(user))) {
+    if (authws_throttle_refuse_address(&throttle) || authws_throttle_refuse_user(&throttle, user)) {
         authws_request_count(state, AUTHWS_COUNT_THROTTLED);
         return AUTH_DENIED;
     }
-    switch (authws_password_check(dir, aw_span(realm), aw_span(user), aw_span(password),
-                                  r->request_time, NULL)) {
+    switch (authws_password_check(r, dir, aw_span(realm), user, aw_span(password), r->request_time,
+                                  NULL)) {
     case AUTHWS_PASSWORD_RIGHT:
         authws_request_count(state, AUTHWS_COUNT_BASIC_VERIFIED);
         authws_throttle_succeeded(&throttle);
         return AUTH_GRANTED;
     case AUTHWS_PASSWORD_WRONG:
         authws_request_count(state, AUTHWS_COUNT_WRONG);
-        authws_throttle_failed(&throttle, aw_span(user));
+        authws_throttle_failed(&throttle, user);
         return AUTH_DENIED;
     case AUTHWS_PASSWORD_UNKNOWN:
         /* No failure yet: another provider may be asked next, and know the user. */
@@ -75,7 +77,7 @@ static authn_status get_realm_hash(request_rec *r, const char *user, const char 
     if (!dir) {
         return AUTH_GENERAL_ERROR;
     }
-    rv = aw_a1_store_find(dir->store, aw_span(realm), aw_span(user), &alg, r->request_time, &entry);
+    rv = authws_lookup(&entry, NULL, r, dir, aw_span(realm), aw_span(user), &alg, r->request_time);
     if (rv != APR_SUCCESS) {
         return rv == APR_NOTFOUND || rv == APR_ENOTIMPL ? AUTH_USER_NOT_FOUND : AUTH_GENERAL_ERROR;
     }
@@ -85,10 +87,10 @@ static authn_status get_realm_hash(request_rec *r, const char *user, const char 
     return AUTH_USER_FOUND;
 }
 
-static const authn_provider provider = {check_password, get_realm_hash};
+const authn_provider authws_provider = {check_password, get_realm_hash};
 
 void authws_provider_register(apr_pool_t *p)
 {
-    ap_register_auth_provider(p, AUTHN_PROVIDER_GROUP, "authws", AUTHN_PROVIDER_VERSION, &provider,
-                              AP_AUTH_INTERNAL_PER_CONF);
+    ap_register_auth_provider(p, AUTHN_PROVIDER_GROUP, "authws", AUTHN_PROVIDER_VERSION,
+                              &authws_provider, AP_AUTH_INTERNAL_PER_CONF);
 }

@@ -19,6 +19,7 @@ typedef struct authws_request_t {
      * configuration verifies again, but must not find its own count used. */
     const char *counted_field;    /* the credentials it was taken with; NULL: none */
     bool counted;                 /* what came of it; see counters.h */
+    bool asking;                  /* a provider of AuthWSProvider is being asked */
     const char *admitted;         /* the credentials that have let it in; NULL: none */
     bool address_failed;          /* the throttle has counted a failure for the address */
     aw_throttle_id_t user_failed; /* and one for this user */
@@ -77,17 +78,25 @@ const authws_scheme_t *authws_scheme_find(const char *name);
 /* The names of all, for messages: "Digest, Basic". */
 const char *authws_scheme_names(apr_pool_t *p);
 
-/* Checks a user name and password against the directory's A1 files, strongest value first, in
- * constant time; the same work is done for a user that is not there, in an algorithm that some
- * user of the file has (so users are not told apart by time where all have the same algorithms).
- * *alg (may be NULL) is the algorithm it was checked with. */
+/* `text` in Unicode's Normalization Form C, as RFC 7616 section 4 and RFC 7617 section 2.1 ask of
+ * what people type; what is not UTF-8, or too long for that, comes back as it is: it is the name
+ * or password of nobody, or of somebody whose value was made from those bytes. A copy, if one is
+ * needed, is in `p`, with *copied set: for passwords, to wipe it. */
+aw_span_t authws_normal(apr_pool_t *p, aw_span_t text, bool *copied);
+
+/* Checks a user name (in Normalization Form C) and password against the section's A1 files and
+ * providers, strongest value first, in constant time; the same work is done for a user that is not
+ * there, in an algorithm that some user of the file has (so users are not told apart by time where
+ * all have the same algorithms). *alg (may be NULL) is the algorithm it was checked with. A
+ * password that is right is stored in a stronger one, where AuthWSUplift says so. */
 typedef enum authws_password_e {
     AUTHWS_PASSWORD_RIGHT,
     AUTHWS_PASSWORD_WRONG,
     AUTHWS_PASSWORD_UNKNOWN, /* for the log alone */
     AUTHWS_PASSWORD_ERROR
 } authws_password_e;
-authws_password_e authws_password_check(const authws_dir_t *dir, aw_span_t realm, aw_span_t user,
-                                        aw_span_t password, apr_time_t now, aw_alg_e *alg);
+authws_password_e authws_password_check(request_rec *r, const authws_dir_t *dir, aw_span_t realm,
+                                        aw_span_t user, aw_span_t password, apr_time_t now,
+                                        aw_alg_e *alg);
 
 #endif

@@ -1,4 +1,4 @@
-/* Basic (RFC 7617) against the same A1 files.
+/* Basic (RFC 7617) against the same A1 values.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <apr_strings.h>
@@ -34,14 +34,15 @@ static int verify(authws_check_t *check)
         aw_wipe(clear, field.len);
         return HTTP_BAD_REQUEST;
     }
+    user = authws_normal(r->pool, user, NULL);
     if (authws_throttle_refuse_user(&check->throttle, user)) {
         check->result = "throttled";
         check->outcome = AUTHWS_COUNT_THROTTLED;
         aw_wipe(clear, field.len);
         return authws_throttle_answer(&check->throttle);
     }
-    outcome =
-        authws_password_check(check->dir, aw_span(check->realm), user, password, check->now, &alg);
+    outcome = authws_password_check(r, check->dir, aw_span(check->realm), user, password,
+                                    check->now, &alg);
     check->result = outcomes[outcome].result;
     check->outcome = outcomes[outcome].counter;
     if (outcome == AUTHWS_PASSWORD_RIGHT) {

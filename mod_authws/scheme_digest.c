@@ -7,6 +7,7 @@
 #include "body.h"
 #include "digest/challenge.h"
 #include "digest/params.h"
+#include "lookup.h"
 #include "scheme.h"
 #include "state.h"
 
@@ -21,13 +22,14 @@ static apr_status_t lookup(void *baton, aw_alg_e alg, aw_span_t realm, aw_span_t
                            bool userhash, aw_a1_found_t *found)
 {
     lookup_t *l = baton;
-    aw_a1_store_t *store = l->check->dir->store;
     apr_status_t rv;
 
-    if (userhash) {
-        rv = aw_a1_store_find_userhash(store, realm, user, alg, l->check->now, &l->entry);
+    if (userhash) { /* offered only where there are files, and nothing else */
+        rv = aw_a1_store_find_userhash(l->check->dir->store, realm, user, alg, l->check->now,
+                                       &l->entry);
     } else {
-        rv = aw_a1_store_find(store, realm, user, &alg, l->check->now, &l->entry);
+        rv = authws_lookup(&l->entry, NULL, l->check->r, l->check->dir, realm, user, &alg,
+                           l->check->now);
     }
     if (rv == APR_SUCCESS || rv == APR_ENOTIMPL) {
         found->user = (aw_span_t){l->entry.user, l->entry.user_len};

@@ -201,4 +201,4 @@ def test_mod_auth_form_refuses_with_it(server, user, password):
 def test_without_a_file_it_is_500_and_the_log_says_why(server):
     mark = len(server.log())
     assert basic(server, "/nofile/", "alice", "sesame").status == 500
-    server.wait_log("AW2050: the authn provider authws needs an AuthWSUserFile: /nofile/", mark)
+    server.wait_log("AW2050: the authn provider authws needs an AuthWSUserFile or AuthWSProvider: /nofile/", mark)
