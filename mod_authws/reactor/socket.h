@@ -75,10 +75,21 @@ void authws_live_start(authws_socket_t *socket, const authws_transport_t *transp
 /* Ends a socket that was never started: close event, `ended`, reference. Any thread. */
 void authws_live_abandon(authws_socket_t *socket);
 
-/* The sockets of a loop, in its thread. */
+/* How many sockets a loop has. Any thread. */
 size_t authws_live_count(const authws_loop_t *loop);
+
+/* Goes through the sockets of a loop, in its thread. */
 void authws_live_each(authws_loop_t *loop, void (*fn)(authws_socket_t *socket, void *baton),
                       void *baton); /* fn may close or hand over the socket it is given */
+
+/* Whether its close has not begun; whether it could ever go to another process (a movable
+ * transport, a service that saves). Its loop's thread. */
+bool authws_live_is_open(const authws_socket_t *socket);
+bool authws_live_is_movable(const authws_socket_t *socket);
+
+/* Ends it at once, in whatever state it is, without waiting for the peer: the transport is closed
+ * in order when its close had begun. Close event, `ended`, reference. Its loop's thread. */
+void authws_live_drop(authws_socket_t *socket);
 
 /* Whether its descriptor may go to another process now: a movable transport, nothing queued, not
  * closing, a state that can be saved. */
