@@ -17,7 +17,7 @@
 #include "base/text.h"
 
 /* How often the thread looks. */
-#define FOLLOW apr_time_from_msec(100)
+#define FOLLOW apr_time_from_msec(50)
 
 /* `mutex` guards everything else here. Lives in `pool`, a child of pconf: gone and made anew at
  * every restart; each child process goes on with its own copy after the fork. */
@@ -145,17 +145,20 @@ void authws_stores_note_userhash(void)
 
 apr_status_t authws_stores_index(void)
 {
+    const apr_time_t now = apr_time_now();
     apr_status_t rv = APR_SUCCESS;
 
-    if (!registry.userhash) {
-        return APR_SUCCESS;
-    }
     for (apr_hash_index_t *at = apr_hash_first(NULL, registry.stores); at && rv == APR_SUCCESS;
          at = apr_hash_next(at)) {
         void *store;
 
         apr_hash_this(at, NULL, NULL, &store);
-        rv = aw_a1_store_index(store, registry.algorithms);
+        if (registry.userhash) {
+            rv = aw_a1_store_index(store, registry.algorithms, now);
+        }
+        if (rv == APR_SUCCESS) {
+            rv = aw_a1_store_share(store, now);
+        }
     }
     return rv;
 }

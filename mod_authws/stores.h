@@ -27,9 +27,9 @@ aw_a1_store_t *authws_stores_get(const char **message, const char *const *paths,
 void authws_stores_note_algorithms(unsigned algorithms);
 void authws_stores_note_userhash(void);
 
-/* Indexes every store for the user hashes that may come, if any section offers them. Before the
- * fork, so that all child processes share the result; what is missing (.htaccess) the stores add
- * when first asked. */
+/* Indexes every store for the user hashes that may come, if any section offers them, and puts what
+ * was read where all child processes share it, now and after a change. Before the fork; what is
+ * missing (.htaccess) the stores add when first asked. */
 apr_status_t authws_stores_index(void);
 
 /* post_config, as root: warns about files that the user the server will run as cannot read, so

@@ -1,230 +1,71 @@
 /* One or more A1 files kept in memory and followed as they change.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Locks. `tables` is held for reading while a user is looked up and copied, and for writing only
- * while a pointer is exchanged: a reload reads and builds without it, so nobody waits for one.
- * `reload` is tried, never waited for; who has it is the one thread that looks at the files. It
- * guards everything in file_t but `table`, which it alone may exchange (under `tables` as well).
+ * Readers take no lock (store/a1_file.h). `reload` is tried by who looks for changes, never waited
+ * for; it is waited for by who cannot go on with what there is: to add user hashes, or because
+ * the version that was read has been trimmed under the reader.
  */
 #include "store/a1_store.h"
+#include "store/a1_file.h"
 
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 
-/* A version younger than this may still be being written. It is also longer than the steps in
- * which file systems count time, so that two versions never have one identity. */
-#define SETTLE apr_time_from_msec(20)
-
-/* A file that has not settled for so long is read nevertheless. */
-#define SETTLE_LIMIT apr_time_from_sec(1)
-
-typedef struct file_t {
-    const char *path;
-    aw_a1_table_t *table;
-    aw_file_id_t id;            /* of what is in `table` */
-    aw_file_id_t failed;        /* version that could not be taken up; zeroed: none is there */
-    apr_status_t failure;       /* why; APR_SUCCESS: nothing is wrong */
-    apr_time_t unsettled_since; /* 0: settled */
-    mode_t warned;              /* permissions already complained about */
-} file_t;
+/* How often a reader whose version was trimmed while he read it starts again. Each time, a second
+ * has passed in which he did not get on: once is rare. */
+#define ATTEMPTS 10
 
 struct aw_a1_store_t {
-    file_t *files;
+    aw_a1_file_t *files;
     size_t count;
     _Atomic unsigned userhash; /* indexed in every table; written under `reload` */
     unsigned char key[AW_KEYED_KEY];
     aw_log_t log;
-    pthread_rwlock_t tables;
+    aw_a1_readers_t readers;
     pthread_mutex_t reload;
     _Atomic apr_time_t looked; /* relaxed: only a hint who is to look next */
 };
 
-/* Reads a file and builds its table. *message, in `p`, is untouched on success. */
-static apr_status_t load(const aw_a1_store_t *store, const char *path, aw_a1_table_t **table,
-                         aw_file_id_t *id, const char **message, apr_pool_t *p)
+static bool is_behind(const aw_a1_store_t *store)
 {
-    apr_allocator_t *allocator = NULL;
-    apr_pool_t *scratch = NULL;
-    aw_span_t text = {NULL, 0};
-    aw_text_error_t error = {0};
-    size_t file = 0;
-    char why[128];
-
-    /* An allocator of its own: a text of a gigabyte must go back to the system, not stay in the
-     * caller's pools. */
-    apr_status_t rv = apr_allocator_create(&allocator);
-
-    if (rv != APR_SUCCESS) {
-        goto leave;
-    }
-    rv = apr_pool_create_unmanaged_ex(&scratch, NULL, allocator);
-    if (rv != APR_SUCCESS) {
-        apr_allocator_destroy(allocator);
-        goto leave;
-    }
-    apr_allocator_owner_set(allocator, scratch);
-    rv = aw_file_read(path, SIZE_MAX / 4, &text, id, scratch);
-    if (rv == APR_SUCCESS) {
-        rv = aw_a1_table_create(table, &text, 1, atomic_load(&store->userhash), store->key, &file,
-                                &error);
-        aw_wipe((char *)(uintptr_t)text.ptr, text.len);
-    }
-    apr_pool_destroy(scratch);
-leave:
-    if (rv == APR_EINVAL && error.line > 0) {
-        *message = apr_psprintf(p, "%s:%lu:%lu: %s", path, (unsigned long)error.line,
-                                (unsigned long)error.column, error.message);
-    } else if (rv == APR_EINVAL) {
-        *message = apr_psprintf(p, "%s: not a regular file", path);
-    } else if (rv != APR_SUCCESS) {
-        *message = apr_psprintf(p, "%s: %s", path, apr_strerror(rv, why, sizeof(why)));
-    }
-    return rv;
-}
-
-/* Complains, once for each change of the permissions, about a file that others may see. */
-static void warn_mode(const aw_a1_store_t *store, file_t *file, mode_t mode)
-{
-    const mode_t others = mode & (S_IROTH | S_IWOTH);
-
-    if (others && others != file->warned) {
-        aw_log(&store->log, AW_LOG_WARNING, 1001,
-               "%s: mode %04o lets everybody %s the file; its hashes are as good as passwords",
-               file->path, (unsigned)mode, others & S_IWOTH ? "change" : "read");
-    }
-    file->warned = others;
-}
-
-/* Whether this version may be taken up at `now`. A file from the future (a clock that was set
- * back, another machine's clock) has settled: waiting for its time could take for ever. */
-static bool has_settled(file_t *file, const aw_file_id_t *id, apr_time_t now)
-{
-    const apr_time_t age = now - (apr_time_t)(id->ctime_ns / 1000);
-    /* An empty file is most likely one that is just being written anew: everybody would be unknown.
-     */
-    const apr_time_t settle = id->size == 0 ? SETTLE_LIMIT : SETTLE;
-
-    if (age < 0 || age >= settle) {
-        file->unsettled_since = 0;
-        return true;
-    }
-    if (file->unsettled_since == 0 || file->unsettled_since > now) {
-        file->unsettled_since = now;
-    }
-    return now - file->unsettled_since >= SETTLE_LIMIT;
-}
-
-/* Notes and logs that a version could not be taken up. */
-static void failed(const aw_a1_store_t *store, file_t *file, const aw_file_id_t *id,
-                   apr_status_t status, const char *message)
-{
-    const bool known = file->failure == status && aw_file_id_equal(&file->failed, id);
-
-    file->failed = *id;
-    file->failure = status;
-    if (known) {
-        return;
-    }
-    if (status == APR_EINVAL) {
-        aw_log(&store->log, AW_LOG_ERROR, 1002, "%s; the last good version stays in force",
-               message);
-    } else {
-        aw_log(&store->log, AW_LOG_ERROR, 1003,
-               "%s; it is looked for again, the last good version stays in force", message);
-    }
-}
-
-/* Puts a new table in a file's place. */
-static void exchange(aw_a1_store_t *store, file_t *file, aw_a1_table_t *table)
-{
-    aw_a1_table_t *old;
-
-    pthread_rwlock_wrlock(&store->tables);
-    old = file->table;
-    file->table = table;
-    pthread_rwlock_unlock(&store->tables);
-    aw_a1_table_destroy(old);
-}
-
-/* Takes up a file's present version. */
-static void reload(aw_a1_store_t *store, file_t *file, const aw_file_id_t *seen)
-{
-    aw_a1_table_t *table = NULL;
-    aw_file_id_t id = *seen;
-    const char *message = NULL;
-    apr_pool_t *scratch = NULL;
-
-    if (apr_pool_create_unmanaged_ex(&scratch, NULL, NULL) != APR_SUCCESS) {
-        return;
-    }
-    const apr_status_t rv = load(store, file->path, &table, &id, &message, scratch);
-
-    if (rv != APR_SUCCESS) {
-        /* What was read may be newer than what was seen; then the next look tries that. */
-        failed(store, file, seen, rv, message);
-    } else {
-        exchange(store, file, table);
-        file->id = id;
-        file->failure = APR_SUCCESS;
-        aw_log(&store->log, AW_LOG_INFO, 1004, "%s: read again after a change, %lu users",
-               file->path, (unsigned long)aw_a1_table_users(table));
-    }
-    apr_pool_destroy(scratch);
-}
-
-/* Looks whether one file has changed. */
-static void look(aw_a1_store_t *store, file_t *file, apr_time_t now)
-{
-    aw_file_id_t id = {0};
-    mode_t mode = 0;
-    const apr_status_t rv = aw_file_identify(file->path, &id, &mode);
-
-    if (rv != APR_SUCCESS) {
-        char why[128], message[512];
-
-        apr_snprintf(message, sizeof(message), "%s: %s", file->path,
-                     rv == APR_EINVAL ? "not a regular file" : apr_strerror(rv, why, sizeof(why)));
-        failed(store, file, &id, rv, message);
-        return;
-    }
-    if (aw_file_id_equal(&id, &file->id)) {
-        if (file->failure != APR_SUCCESS) {
-            file->failure = APR_SUCCESS;
-            aw_log(&store->log, AW_LOG_NOTICE, 1005, "%s: back, and unchanged", file->path);
+    for (size_t i = 0; i < store->count; i++) {
+        if (aw_a1_file_is_behind(&store->files[i])) {
+            return true;
         }
-        return;
     }
-    warn_mode(store, file, mode);
-    /* A broken version stays broken; anything else may pass by itself (memory, descriptors). */
-    if (file->failure == APR_EINVAL && aw_file_id_equal(&id, &file->failed)) {
-        return;
-    }
-    if (has_settled(file, &id, now)) {
-        reload(store, file, &id);
-    }
+    return false;
 }
 
-/* Looks at the files when it is time; see the locks above. */
-void aw_a1_store_look(aw_a1_store_t *store, apr_time_t now)
+/* Whether it is time to look, for this thread and no other. */
+static bool is_time(aw_a1_store_t *store, apr_time_t now)
 {
     apr_time_t last = atomic_load_explicit(&store->looked, memory_order_relaxed);
 
     /* A clock that was set back must not stop us from looking until it has caught up. */
     if (now >= last && now - last < AW_A1_STORE_CHECK) {
-        return;
+        return false;
     }
-    if (!atomic_compare_exchange_strong_explicit(&store->looked, &last, now, memory_order_relaxed,
-                                                 memory_order_relaxed) ||
-        pthread_mutex_trylock(&store->reload) != 0) {
+    return atomic_compare_exchange_strong_explicit(&store->looked, &last, now, memory_order_relaxed,
+                                                   memory_order_relaxed);
+}
+
+/* Looks at the files when it is time; takes up at once what another process has published. */
+void aw_a1_store_look(aw_a1_store_t *store, apr_time_t now)
+{
+    const bool all = is_time(store, now);
+
+    if ((!all && !is_behind(store)) || pthread_mutex_trylock(&store->reload) != 0) {
         return;
     }
     for (size_t i = 0; i < store->count; i++) {
-        look(store, &store->files[i], now);
+        if (all) {
+            aw_a1_file_look(&store->files[i], atomic_load(&store->userhash), now);
+        } else {
+            aw_a1_file_catch_up(&store->files[i]);
+        }
     }
     pthread_mutex_unlock(&store->reload);
 }
@@ -234,36 +75,10 @@ static apr_status_t close_store(void *data)
     aw_a1_store_t *store = data;
 
     for (size_t i = 0; i < store->count; i++) {
-        aw_a1_table_destroy(store->files[i].table);
+        aw_a1_file_close(&store->files[i]);
     }
-    pthread_rwlock_destroy(&store->tables);
     pthread_mutex_destroy(&store->reload);
     return APR_SUCCESS;
-}
-
-/* The locks. Writers first, where that can be had: or readers that overlap without end could
- * keep a new version out. */
-static apr_status_t init_locks(aw_a1_store_t *store)
-{
-    pthread_rwlockattr_t attr;
-    int rv = pthread_rwlockattr_init(&attr);
-
-    if (rv != 0) {
-        return rv;
-    }
-#ifdef __GLIBC__
-    pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-#endif
-    rv = pthread_rwlock_init(&store->tables, &attr);
-    pthread_rwlockattr_destroy(&attr);
-    if (rv != 0) {
-        return rv;
-    }
-    rv = pthread_mutex_init(&store->reload, NULL);
-    if (rv != 0) {
-        pthread_rwlock_destroy(&store->tables);
-    }
-    return rv;
 }
 
 apr_status_t aw_a1_store_open(aw_a1_store_t **store, const char **message, const char *const *paths,
@@ -273,7 +88,7 @@ apr_status_t aw_a1_store_open(aw_a1_store_t **store, const char **message, const
     apr_status_t rv = apr_generate_random_bytes(s->key, sizeof(s->key));
 
     if (rv == APR_SUCCESS) {
-        rv = init_locks(s);
+        rv = pthread_mutex_init(&s->reload, NULL);
     }
     if (rv != APR_SUCCESS) {
         *message = "no random numbers or no locks to be had";
@@ -281,19 +96,17 @@ apr_status_t aw_a1_store_open(aw_a1_store_t **store, const char **message, const
     }
     s->files = apr_pcalloc(p, n * sizeof(*s->files));
     s->count = n;
-    s->userhash = userhash;
+    s->userhash = userhash & AW_A1_ALGS;
     s->log = log ? *log : (aw_log_t){NULL, NULL};
     apr_pool_cleanup_register(p, s, close_store, apr_pool_cleanup_null);
     for (size_t i = 0; i < n && rv == APR_SUCCESS; i++) {
-        file_t *file = &s->files[i];
-        aw_file_id_t id;
-        mode_t mode = 0;
+        aw_a1_file_t *file = &s->files[i];
 
         file->path = apr_pstrdup(p, paths[i]);
-        rv = load(s, file->path, &file->table, &file->id, message, p);
-        if (rv == APR_SUCCESS && aw_file_identify(file->path, &id, &mode) == APR_SUCCESS) {
-            warn_mode(s, file, mode);
-        }
+        file->readers = &s->readers;
+        file->log = &s->log;
+        file->key = s->key;
+        rv = aw_a1_file_open(file, s->userhash, message, p);
     }
     if (rv != APR_SUCCESS) {
         apr_pool_cleanup_run(p, s, close_store);
@@ -301,6 +114,18 @@ apr_status_t aw_a1_store_open(aw_a1_store_t **store, const char **message, const
     }
     *store = s;
     return APR_SUCCESS;
+}
+
+apr_status_t aw_a1_store_share(aw_a1_store_t *store, apr_time_t now)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    pthread_mutex_lock(&store->reload);
+    for (size_t i = 0; i < store->count && rv == APR_SUCCESS; i++) {
+        rv = aw_a1_file_share(&store->files[i], now);
+    }
+    pthread_mutex_unlock(&store->reload);
+    return rv;
 }
 
 /* Adds what one more file says about a user: later files add to, or replace, earlier ones. */
@@ -344,57 +169,98 @@ static apr_status_t copy(aw_a1_entry_t *entry, const aw_a1_record_t *record, boo
     return record->hash[of] ? APR_SUCCESS : APR_ENOTIMPL;
 }
 
-/* What both ways to find a user share: `hash` NULL looks for `user`. Every file is searched,
- * wherever the user was found, and nobody's record is merged and copied as a user's would be, so
- * that the time does not tell. */
-static apr_status_t find(aw_a1_store_t *store, aw_span_t realm, aw_span_t user,
-                         const unsigned char *hash, aw_alg_e hash_alg, aw_alg_e *alg,
-                         aw_a1_entry_t *entry)
+/* Changes when a version is trimmed. */
+static uint64_t sum_floors(const aw_a1_store_t *store)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < store->count; i++) {
+        sum += store->files[i].share ? atomic_load(&store->files[i].share->shared->floor) : 0;
+    }
+    return sum;
+}
+
+/* What is looked for: `hash` NULL looks for `user`. */
+typedef struct wanted_t {
+    aw_span_t realm;
+    aw_span_t user;
+    const unsigned char *hash;
+    aw_alg_e hash_alg;
+} wanted_t;
+
+/* What both ways to find a user share. Every file is searched, wherever the user was found, and
+ * nobody's record is merged and copied as a user's would be, so that the time does not tell.
+ * APR_EAGAIN: what was read may have gone meanwhile. */
+static apr_status_t find_once(aw_a1_store_t *store, const wanted_t *wanted, aw_alg_e *alg,
+                              aw_a1_entry_t *entry)
 {
     aw_a1_record_t all[2] = {{.present = 0}, {.present = 0}}, record;
-    const size_t name = user.len <= AW_A1_NAME_MAX ? user.len : 0;
-    bool any = false;
+    const size_t name = wanted->user.len <= AW_A1_NAME_MAX ? wanted->user.len : 0;
+    const unsigned side = aw_a1_readers_enter(&store->readers);
+    const uint64_t floors = sum_floors(store);
+    bool any = false, there = true;
+    aw_alg_e of = *alg;
 
-    pthread_rwlock_rdlock(&store->tables);
     for (size_t i = 0; i < store->count; i++) {
-        const aw_a1_table_t *table = store->files[i].table;
+        const aw_a1_table_t *table = atomic_load(&store->files[i].table);
         const apr_status_t rv =
-            hash ? aw_a1_table_find_userhash(table, realm, hash_alg, hash, &record)
-                 : aw_a1_table_find(table, realm, user, &record);
+            wanted->hash ? aw_a1_table_find_userhash(table, wanted->realm, wanted->hash_alg,
+                                                     wanted->hash, &record)
+                         : aw_a1_table_find(table, wanted->realm, wanted->user, &record);
 
         merge(&all[rv == APR_SUCCESS], &record);
         any |= rv == APR_SUCCESS;
+        there &= aw_a1_table_is_there(table);
     }
-    all[0].user = (aw_span_t){name > 0 ? user.ptr : "", name};
-    const apr_status_t rv = copy(entry, &all[any], !any, alg);
+    all[0].user = (aw_span_t){name > 0 ? wanted->user.ptr : "", name};
+    const apr_status_t rv = copy(entry, &all[any], !any, &of);
 
-    pthread_rwlock_unlock(&store->tables);
+    /* Was there when it was searched, and since then nothing was trimmed. */
+    atomic_thread_fence(memory_order_acquire);
+    there &= sum_floors(store) == floors;
+    aw_a1_readers_leave(&store->readers, side);
+    if (!there) {
+        return APR_EAGAIN;
+    }
+    *alg = of;
     return any ? rv : APR_NOTFOUND;
+}
+
+static apr_status_t find(aw_a1_store_t *store, const wanted_t *wanted, aw_alg_e *alg,
+                         aw_a1_entry_t *entry)
+{
+    apr_status_t rv = find_once(store, wanted, alg, entry);
+
+    for (int i = 0; rv == APR_EAGAIN && i < ATTEMPTS; i++) {
+        pthread_mutex_lock(&store->reload);
+        for (size_t k = 0; k < store->count; k++) {
+            aw_a1_file_catch_up(&store->files[k]);
+        }
+        pthread_mutex_unlock(&store->reload);
+        rv = find_once(store, wanted, alg, entry);
+    }
+    return rv;
 }
 
 apr_status_t aw_a1_store_find(aw_a1_store_t *store, aw_span_t realm, aw_span_t user, aw_alg_e *alg,
                               apr_time_t now, aw_a1_entry_t *entry)
 {
+    const wanted_t wanted = {realm, user, NULL, AW_ALG_COUNT};
+
     aw_a1_store_look(store, now);
-    return find(store, realm, user, NULL, AW_ALG_COUNT, alg, entry);
+    return find(store, &wanted, alg, entry);
 }
 
 /* From the tables, not from the files: those may be gone or broken at the moment. */
-apr_status_t aw_a1_store_index(aw_a1_store_t *store, unsigned userhash)
+apr_status_t aw_a1_store_index(aw_a1_store_t *store, unsigned userhash, apr_time_t now)
 {
     apr_status_t rv = APR_SUCCESS;
 
     pthread_mutex_lock(&store->reload);
-    const unsigned before = atomic_load(&store->userhash);
-    const unsigned wanted = before | (userhash & ((1u << AW_ALG_COUNT) - 1));
+    const unsigned wanted = atomic_load(&store->userhash) | (userhash & AW_A1_ALGS);
 
-    for (size_t i = 0; i < store->count && rv == APR_SUCCESS && wanted != before; i++) {
-        aw_a1_table_t *table = NULL;
-
-        rv = aw_a1_table_index(&table, store->files[i].table, wanted);
-        if (rv == APR_SUCCESS) {
-            exchange(store, &store->files[i], table);
-        }
+    for (size_t i = 0; i < store->count && rv == APR_SUCCESS; i++) {
+        rv = aw_a1_file_index(&store->files[i], wanted, now);
     }
     if (rv == APR_SUCCESS) {
         atomic_store(&store->userhash, wanted);
@@ -407,6 +273,7 @@ apr_status_t aw_a1_store_find_userhash(aw_a1_store_t *store, aw_span_t realm, aw
                                        aw_alg_e alg, apr_time_t now, aw_a1_entry_t *entry)
 {
     unsigned char hash[AW_HASH_MAX];
+    const wanted_t wanted = {realm, {NULL, 0}, hash, alg};
 
     aw_a1_store_look(store, now);
     if (alg >= AW_ALG_COUNT || hex.len != 2 * aw_alg_size(alg) ||
@@ -415,23 +282,23 @@ apr_status_t aw_a1_store_find_userhash(aw_a1_store_t *store, aw_span_t realm, aw
         return APR_NOTFOUND;
     }
     if (!(atomic_load(&store->userhash) & (1u << alg))) {
-        const apr_status_t rv = aw_a1_store_index(store, 1u << alg);
+        const apr_status_t rv = aw_a1_store_index(store, 1u << alg, now);
 
         if (rv != APR_SUCCESS) {
             return rv;
         }
     }
-    return find(store, realm, (aw_span_t){NULL, 0}, hash, alg, &alg, entry);
+    return find(store, &wanted, &alg, entry);
 }
 
 size_t aw_a1_store_users(aw_a1_store_t *store)
 {
+    const unsigned side = aw_a1_readers_enter(&store->readers);
     size_t users = 0;
 
-    pthread_rwlock_rdlock(&store->tables);
     for (size_t i = 0; i < store->count; i++) {
-        users += aw_a1_table_users(store->files[i].table);
+        users += aw_a1_table_users(atomic_load(&store->files[i].table));
     }
-    pthread_rwlock_unlock(&store->tables);
+    aw_a1_readers_leave(&store->readers, side);
     return users;
 }

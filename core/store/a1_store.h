@@ -14,14 +14,24 @@
 typedef struct aw_a1_store_t aw_a1_store_t;
 
 /* How often, at the most, the files are looked at for a change. */
-#define AW_A1_STORE_CHECK apr_time_from_msec(50)
+#define AW_A1_STORE_CHECK apr_time_from_msec(25)
 
-/* Loads `n` files (paths copied into `p`). All must be readable and right: otherwise the status,
+/* Each file is served from its index (store/a1_index.h) if there is one for its present version,
+ * and read and indexed in memory otherwise; an index that cannot be used is logged once, one that
+ * comes later is taken up.
+ * Loads `n` files (paths copied into `p`). All must be readable and right: otherwise the status,
  * and *message (in `p`) as `FILE:LINE:COLUMN: what` or `FILE: what`. A file that others may read
  * or write is loaded, with a warning to `log`. `log` is copied; its baton outlives `p`'s cleanup
  * of the store. The store lives until `p` is cleared. `userhash` as in aw_a1_table_create. */
 apr_status_t aw_a1_store_open(aw_a1_store_t **store, const char **message, const char *const *paths,
                               size_t n, unsigned userhash, const aw_log_t *log, apr_pool_t *p);
+
+/* Before the process forks: puts what was read where its children share it, and makes that one of
+ * them reads a later version for all of them (the others map what it has read, at their next
+ * lookup). Once for each store; APR_ENOMEM, or what the system said: then the store is as before,
+ * or shared in part. A store that is not shared reads for its own process. Costs a descriptor and
+ * a page for each file; `now` as everywhere. */
+apr_status_t aw_a1_store_share(aw_a1_store_t *store, apr_time_t now);
 
 /* Looks whether a file has changed, if the last look is AW_A1_STORE_CHECK before `now` or longer
  * ago, and takes up what has: aw_a1_store_find says the rules, and does it first. For a process
@@ -49,7 +59,8 @@ typedef struct aw_a1_entry_t {
  * done; but a file that changes all the time is, after a second. `alg` AW_ALG_COUNT asks for the
  * strongest that the user has; *alg is set to the one given, for no such user to one that another
  * has. APR_SUCCESS; APR_NOTFOUND: no such user; APR_ENOTIMPL: the user has no value in *alg
- * (entry->user and present are set). Any thread.
+ * (entry->user and present are set); APR_EAGAIN: the versions change so fast that none could be
+ * read. Waits for no reload. Any thread.
  */
 apr_status_t aw_a1_store_find(aw_a1_store_t *store, aw_span_t realm, aw_span_t user, aw_alg_e *alg,
                               apr_time_t now, aw_a1_entry_t *entry);
@@ -57,7 +68,7 @@ apr_status_t aw_a1_store_find(aw_a1_store_t *store, aw_span_t realm, aw_span_t u
 /* Makes users findable by their user hashes in the algorithms of the mask (1u << aw_alg_e), now and
  * after every change of the files. Costs a hash for each user and algorithm, the first time; other
  * threads go on with what there was. */
-apr_status_t aw_a1_store_index(aw_a1_store_t *store, unsigned userhash);
+apr_status_t aw_a1_store_index(aw_a1_store_t *store, unsigned userhash, apr_time_t now);
 
 /* The same by userhash (hex digits of `alg`). APR_NOTFOUND also for malformed hex. For an algorithm
  * that the store was neither opened with nor indexed for, the first call does that, and calls at

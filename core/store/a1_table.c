@@ -142,13 +142,15 @@ static void examine(found_t *found, const aw_a1_table_t *table, uint64_t bucket,
 {
     const uint64_t offset = (bucket & AW_A1_PLACE_MASK) * AW_A1_UNIT;
     const unsigned char *at = table->block + offset;
+    aw_a1_rec_t rec;
 
     /* The names stand behind the hashes, one or two cache lines on: fetched while the first one
      * is. Such a hint may be about any address. */
     __builtin_prefetch((const void *)((uintptr_t)at + 64));
     __builtin_prefetch((const void *)((uintptr_t)at + 128));
-    if (aw_a1_rec_read(table->block, &table->head, offset, &found->rec)) {
+    if (aw_a1_rec_read(table->block, &table->head, offset, &rec)) {
         found->at = at;
+        found->rec = rec;
         found->wanted = is_wanted(found, wanted);
     }
 }
