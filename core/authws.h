@@ -25,9 +25,11 @@
 #include "session/throttle.h"
 #include "store/a1.h"
 #include "store/a1_edit.h"
+#include "store/a1_import.h"
 #include "store/a1_index.h"
 #include "store/a1_store.h"
 #include "store/a1_table.h"
 #include "store/a1_uplift.h"
+#include "store/a1_users.h"
 
 #endif

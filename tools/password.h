@@ -23,7 +23,8 @@ typedef enum password_e {
     PASSWORD_NONE,     /* end of file before anything was given */
     PASSWORD_EMPTY,
     PASSWORD_TOO_LONG,
-    PASSWORD_NUL, /* holds a NUL byte, which nobody can type */
+    PASSWORD_NUL,      /* holds a NUL byte, which nobody can type */
+    PASSWORD_NOT_UTF8, /* for callers: nothing here looks at that */
     PASSWORD_NO_TERMINAL,
     PASSWORD_ERROR /* errno says what */
 } password_e;

@@ -64,8 +64,19 @@ apr_status_t aw_file_open_edit(aw_file_edit_t **edit, aw_span_t *content, const 
  * something that is no plain file stands in the way of the new file. Ends the edit either way. */
 apr_status_t aw_file_commit_edit(aw_file_edit_t *edit, const aw_span_t *parts, size_t n);
 
-/* The same, but what is written stands beside the file, under its name and `suffix` (".idx"), and
- * the file stays as it is; APR_EAGAIN when it is no longer what was read. */
+/* Takes the next bytes of the new version, borrowed for the call. */
+typedef apr_status_t (*aw_file_write_fn)(void *sink, aw_span_t bytes);
+
+/* Writes the whole new version through `write`; what that returns but APR_SUCCESS it returns. */
+typedef apr_status_t (*aw_file_source_fn)(void *baton, aw_file_write_fn write, void *sink);
+
+/* aw_file_commit_edit for what need not lie in memory at once. Any other failure of `source` ends
+ * the edit with that status and the old file. The content that aw_file_open_edit gave stays
+ * until `source` has returned. */
+apr_status_t aw_file_commit_edit_from(aw_file_edit_t *edit, aw_file_source_fn source, void *baton);
+
+/* aw_file_commit_edit, but what is written stands beside the file, under its name and `suffix`
+ * (".idx"), and the file stays as it is; APR_EAGAIN when it is no longer what was read. */
 apr_status_t aw_file_commit_beside(aw_file_edit_t *edit, const char *suffix, const aw_span_t *parts,
                                    size_t n);
 

@@ -270,22 +270,67 @@ apr_status_t aw_file_open_edit(aw_file_edit_t **edit, aw_span_t *content, const 
     return APR_SUCCESS;
 }
 
-static apr_status_t write_parts(int fd, const aw_span_t *parts, size_t n)
+/* What is being written: small pieces are gathered, or many users would be as many system calls. */
+typedef struct output_t {
+    int fd;
+    size_t len;
+    char gathered[32768];
+} output_t;
+
+static apr_status_t write_all(int fd, aw_span_t rest)
 {
-    for (size_t i = 0; i < n; i++) {
-        aw_span_t rest = parts[i];
+    while (rest.len > 0) {
+        const ssize_t w = write(fd, rest.ptr, rest.len);
 
-        while (rest.len > 0) {
-            const ssize_t w = write(fd, rest.ptr, rest.len);
-
-            if (w < 0 && errno != EINTR) {
-                return errno;
-            }
-            rest.ptr += w > 0 ? w : 0;
-            rest.len -= w > 0 ? (size_t)w : 0;
+        if (w < 0 && errno != EINTR) {
+            return errno;
         }
+        rest.ptr += w > 0 ? w : 0;
+        rest.len -= w > 0 ? (size_t)w : 0;
     }
     return APR_SUCCESS;
+}
+
+static apr_status_t flush(output_t *out)
+{
+    const aw_span_t all = {out->gathered, out->len};
+
+    out->len = 0;
+    return write_all(out->fd, all);
+}
+
+/* An aw_file_write_fn. */
+static apr_status_t put(void *sink, aw_span_t bytes)
+{
+    output_t *out = sink;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (bytes.len > sizeof(out->gathered) - out->len) {
+        rv = flush(out);
+    }
+    if (rv == APR_SUCCESS && bytes.len > sizeof(out->gathered)) {
+        return write_all(out->fd, bytes);
+    }
+    if (rv == APR_SUCCESS && bytes.len > 0) {
+        memcpy(out->gathered + out->len, bytes.ptr, bytes.len);
+        out->len += bytes.len;
+    }
+    return rv;
+}
+
+static apr_status_t write_from(int fd, aw_file_source_fn source, void *baton)
+{
+    output_t out;
+
+    out.fd = fd;
+    out.len = 0;
+    apr_status_t rv = source(baton, put, &out);
+
+    if (rv == APR_SUCCESS) {
+        rv = flush(&out);
+    }
+    aw_wipe(&out, sizeof(out));
+    return rv;
 }
 
 /* Gives the new version the owner, access list and mode of the old one. Failing is an error: a
@@ -340,7 +385,7 @@ static bool unchanged(const aw_file_edit_t *edit)
 
 /* Writes `temp` and gives it the name `name`; ends the edit. */
 static apr_status_t commit(aw_file_edit_t *edit, const char *name, const char *temp,
-                           const aw_span_t *parts, size_t n)
+                           aw_file_source_fn source, void *baton)
 {
     bool made = false;
     int fd = -1;
@@ -357,7 +402,7 @@ static apr_status_t commit(aw_file_edit_t *edit, const char *name, const char *t
     made = true;
     rv = keep_owner(edit, fd);
     if (rv == APR_SUCCESS) {
-        rv = write_parts(fd, parts, n);
+        rv = write_from(fd, source, baton);
     }
     if (rv == APR_SUCCESS && fsync(fd) != 0) {
         rv = errno;
@@ -388,9 +433,32 @@ leave:
     return rv;
 }
 
+/* Parts that lie in memory. */
+typedef struct parts_t {
+    const aw_span_t *of;
+    size_t count;
+} parts_t;
+
+/* An aw_file_source_fn. */
+static apr_status_t give_parts(void *baton, aw_file_write_fn write, void *sink)
+{
+    const parts_t *parts = baton;
+    apr_status_t rv = APR_SUCCESS;
+
+    for (size_t i = 0; i < parts->count && rv == APR_SUCCESS; i++) {
+        rv = write(sink, parts->of[i]);
+    }
+    return rv;
+}
+
 apr_status_t aw_file_commit_edit(aw_file_edit_t *edit, const aw_span_t *parts, size_t n)
 {
-    return commit(edit, edit->name, edit->temp, parts, n);
+    return commit(edit, edit->name, edit->temp, give_parts, &(parts_t){parts, n});
+}
+
+apr_status_t aw_file_commit_edit_from(aw_file_edit_t *edit, aw_file_source_fn source, void *baton)
+{
+    return commit(edit, edit->name, edit->temp, source, baton);
 }
 
 apr_status_t aw_file_commit_beside(aw_file_edit_t *edit, const char *suffix, const aw_span_t *parts,
@@ -398,7 +466,8 @@ apr_status_t aw_file_commit_beside(aw_file_edit_t *edit, const char *suffix, con
 {
     const char *name = apr_pstrcat(edit->pool, edit->name, suffix, NULL);
 
-    return commit(edit, name, apr_pstrcat(edit->pool, ".", name, ".authws-new", NULL), parts, n);
+    return commit(edit, name, apr_pstrcat(edit->pool, ".", name, ".authws-new", NULL), give_parts,
+                  &(parts_t){parts, n});
 }
 
 void aw_file_edit_id(const aw_file_edit_t *edit, aw_file_id_t *id)

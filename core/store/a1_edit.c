@@ -95,12 +95,10 @@ static char *put_line(char *out, aw_span_t user, aw_span_t realm, const aw_a1_va
     return out;
 }
 
-const char *aw_a1_lines_build(aw_span_t user, aw_span_t realm, const aw_a1_value_t *value,
-                              apr_pool_t *p)
+size_t aw_a1_lines_put(char *out, aw_span_t user, aw_span_t realm, const aw_a1_value_t *value)
 {
     const unsigned md5 = 1u << AW_ALG_MD5;
-    char *lines = apr_palloc(p, 2 * (user.len + realm.len + AW_A1_VALUE_TEXT_MAX + 3) + 1);
-    char *at = lines;
+    char *at = out;
 
     /* MD5 alone and first: mod_auth_digest takes the first line that it finds. */
     if (value->present & md5) {
@@ -109,6 +107,14 @@ const char *aw_a1_lines_build(aw_span_t user, aw_span_t realm, const aw_a1_value
     if (value->present & ~md5) {
         at = put_line(at, user, realm, value, ~md5);
     }
-    *at = '\0';
+    return (size_t)(at - out);
+}
+
+const char *aw_a1_lines_build(aw_span_t user, aw_span_t realm, const aw_a1_value_t *value,
+                              apr_pool_t *p)
+{
+    char *lines = apr_palloc(p, 2 * (user.len + realm.len + AW_A1_VALUE_TEXT_MAX + 3) + 1);
+
+    lines[aw_a1_lines_put(lines, user, realm, value)] = '\0';
     return lines;
 }

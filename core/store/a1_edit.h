@@ -26,6 +26,14 @@ void aw_a1_edit_set(aw_a1_edit_t *edit, aw_span_t text, aw_span_t user, aw_span_
 void aw_a1_edit_remove(aw_a1_edit_t *edit, aw_span_t text, aw_span_t user, aw_span_t realm,
                        apr_pool_t *p);
 
+/* Bytes of the longest text that aw_a1_lines_put writes. */
+#define AW_A1_LINES_MAX (2 * (2 * AW_A1_NAME_MAX + AW_A1_VALUE_TEXT_MAX + 3))
+
+/* Writes the lines of one user to `out`, which has room for 2 * (user.len + realm.len +
+ * AW_A1_VALUE_TEXT_MAX + 3) bytes; no NUL. Returns the length. */
+AW_PRIVATE size_t aw_a1_lines_put(char *out, aw_span_t user, aw_span_t realm,
+                                  const aw_a1_value_t *value);
+
 /* The lines of one user as aw_a1_edit_set writes them, with line ends, in `p`, NUL-terminated. */
 const char *aw_a1_lines_build(aw_span_t user, aw_span_t realm, const aw_a1_value_t *value,
                               apr_pool_t *p);
