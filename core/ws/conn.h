@@ -27,23 +27,23 @@ typedef struct aw_ws_settings_t {
 
 typedef struct aw_ws_conn_t {
     /* private; small on purpose: ten thousand of them are idle */
+    unsigned char state;
+    unsigned char head_len; /* bytes of a head that is not complete */
+    unsigned char first;    /* opcode of the message that is not complete; 0: none */
+    unsigned char lent;     /* whose memory the last event's data lies in */
+    unsigned char opcode;   /* of the present frame */
+    unsigned char phase;    /* of the key */
+    unsigned char control_len;
+    aw_ws_utf8_t utf8; /* of the message */
+    bool fin, compressed, close_sent, close_received;
+    unsigned char key[4];
+    uint64_t left; /* bytes of the present frame's payload to come */
+    unsigned char head[AW_WS_HEAD_MAX];
     aw_ws_deflate_params_t deflate_params;
     aw_ws_deflate_t *deflate;
     aw_ws_buffer_t message; /* what is there of a message in pieces */
-    uint64_t left;          /* bytes of the present frame's payload to come */
-    unsigned char head[AW_WS_HEAD_MAX];
-    unsigned char head_len; /* bytes of a head that is not complete */
-    unsigned char key[4];
-    unsigned char phase; /* of the key */
-    unsigned char state;
-    unsigned char opcode; /* of the present frame */
-    unsigned char first;  /* opcode of the message that fragments continue; 0: none */
-    unsigned char control_len;
-    aw_ws_utf8_t utf8;
-    bool fin, compressed, delivered, close_sent, close_received;
     unsigned char *control; /* a control frame in pieces, AW_WS_CONTROL_MAX bytes; NULL: none */
-    uint64_t taken;         /* of the present message's payload, for max_frame's sake over all
-                               fragments of a compressed one */
+    aw_ws_buffer_t *masked; /* client: the payload that was sent last; NULL: none yet */
 } aw_ws_conn_t;
 
 typedef enum aw_ws_event_e {
@@ -79,7 +79,8 @@ aw_ws_event_e aw_ws_conn_read(aw_ws_conn_t *conn, const aw_ws_settings_t *settin
 typedef struct aw_ws_out_t {
     unsigned char head[AW_WS_HEAD_MAX];
     unsigned char head_len;
-    const unsigned char *data; /* the caller's own bytes, or the pool's until its next use */
+    const unsigned char *data; /* the caller's own bytes, or borrowed until the next frame is made
+                                  or the pool is used for anything else */
     size_t len;
 } aw_ws_out_t;
 
@@ -92,8 +93,9 @@ bool aw_ws_conn_write(aw_ws_conn_t *conn, const aw_ws_settings_t *settings, aw_w
                       const unsigned char *mask_key, aw_ws_out_t *out);
 
 /* Makes the close frame, once: false when one has been sent already. `code` AW_WS_CODE_NONE or
- * AW_WS_CODE_ABNORMAL: a frame without a code; `reason` is cut to AW_WS_REASON_MAX bytes, at a
- * character's end. The payload is put into `payload`, AW_WS_CONTROL_MAX bytes of the caller's. */
+ * AW_WS_CODE_ABNORMAL: a frame without a code; another one that must not be sent becomes
+ * AW_WS_CODE_INTERNAL. `reason` is cut to AW_WS_REASON_MAX bytes, at a character's end, and before
+ * what is not UTF-8. The payload is put into `payload`, AW_WS_CONTROL_MAX bytes of the caller's. */
 bool aw_ws_conn_close(aw_ws_conn_t *conn, const aw_ws_settings_t *settings, unsigned code,
                       aw_span_t reason, const unsigned char *mask_key, unsigned char *payload,
                       aw_ws_out_t *out);
@@ -108,7 +110,8 @@ static inline bool aw_ws_conn_close_received(const aw_ws_conn_t *conn)
     return conn->close_received;
 }
 
-/* Gives memory back to the pool when nothing has come for a while. */
+/* Gives memory back to the pool when nothing has come for a while; data of the last event is gone
+ * then. What is half there stays. */
 void aw_ws_conn_rest(aw_ws_conn_t *conn, aw_ws_pool_t *pool);
 
 /* Ends it and gives everything back; conn is as after _init without deflate. */

@@ -28,20 +28,25 @@ typedef enum aw_ws_handshake_e {
     AW_WS_HANDSHAKE_VERSION /* 426 with Sec-WebSocket-Version: 13 */
 } aw_ws_handshake_e;
 
-/* Judges a request (section 4.2.1). *why is a static phrase, set with BAD and VERSION. */
+/* Subprotocols that a request may offer. */
+#define AW_WS_PROTOCOLS_MAX 64
+
+/* Judges a request (section 4.2.1), Sec-WebSocket-Protocol included. *why is a static phrase, set
+ * with BAD and VERSION. */
 aw_ws_handshake_e aw_ws_handshake_check(const aw_ws_request_t *request, const char **why);
 
 /* Characters of a Sec-WebSocket-Key, and of a Sec-WebSocket-Accept. */
 #define AW_WS_KEY_LEN    24
 #define AW_WS_ACCEPT_LEN 28
 
-/* Sec-WebSocket-Accept for a key (section 4.2.2, step 5.4), NUL-terminated. False when OpenSSL has
- * no SHA-1. */
+/* Sec-WebSocket-Accept for a key (section 4.2.2, step 5.4), NUL-terminated. False when `key`
+ * has not AW_WS_KEY_LEN characters, or OpenSSL no SHA-1. */
 bool aw_ws_accept(char accept[AW_WS_ACCEPT_LEN + 1], aw_span_t key);
 
 /* Chooses a subprotocol: the first of ours, `n` names in order of preference, that is among those
  * `offered` (the value of Sec-WebSocket-Protocol). *chosen is its number, or `n` for none. False
- * when `offered` is not a list of tokens, each once: 400. */
+ * when `offered` (ptr NULL: not sent) is not a list of at most AW_WS_PROTOCOLS_MAX tokens, each
+ * once: 400. Names keep their case. */
 bool aw_ws_protocol_choose(size_t *chosen, aw_span_t offered, const aw_span_t *ours, size_t n);
 
 /* Client: makes the key from 16 random bytes, NUL-terminated. */

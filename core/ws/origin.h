@@ -9,7 +9,7 @@
 /* AuthWSOrigin. An origin is scheme://host[:port], as RFC 6454 section 6.2 writes it; a leading
  * "*." in the host stands for one or more labels. Read-only once filled; borrowed spans. */
 typedef struct aw_ws_origins_t {
-    bool any;
+    bool any;     /* whatever it says, and when there is none */
     bool same;    /* the origin that the request itself came to */
     bool none_ok; /* requests without an Origin, which are not from a browser */
     size_t count;
