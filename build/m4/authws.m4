@@ -34,7 +34,7 @@ AC_DEFUN([AUTHWS_FIND_ZLIB], [
     ZLIB_LIBS=
     AC_CHECK_HEADER([zlib.h], [],
         [AC_MSG_ERROR([zlib.h not found: install zlib's development files (zlib1g-dev)])])
-    AC_CHECK_LIB([z], [inflateGetDictionary], [ZLIB_LIBS=-lz],
+    AC_CHECK_LIB([z], [inflateResetKeep], [ZLIB_LIBS=-lz],
         [AC_MSG_ERROR([libz 1.2.8 or newer not found])])
     AC_SUBST([ZLIB_LIBS])])
 

@@ -24,7 +24,7 @@ typedef struct aw_ws_deflate_policy_t {
 /* What was agreed upon, from the point of view of one end. */
 typedef struct aw_ws_deflate_params_t {
     bool on;
-    unsigned char out_window; /* 9 to 15: our deflater's */
+    unsigned char out_window; /* 9 to 15: our deflater's; 8: zlib has none, nothing is compressed */
     unsigned char in_window;  /* 8 to 15: the peer's */
     bool out_takeover;        /* our deflater may keep its window from message to message */
     bool in_takeover;         /* the peer's may */
@@ -37,7 +37,9 @@ typedef struct aw_ws_deflate_params_t {
  * Sec-WebSocket-Extensions (several fields joined by ", "), and writes the answer's value,
  * NUL-terminated, to `answer`. Offers with unknown, repeated or invalid parameters are passed
  * over (section 5.1), other extensions too; with none left *params is off and the answer empty.
- * False when `offers` is not what section 9.1 of RFC 6455 allows: 400. */
+ * A client that did not offer client_max_window_bits cannot be held to a smaller window; where
+ * the policy's is below 15, it is told client_no_context_takeover instead, so that nothing larger
+ * outlives a message. False when `offers` is not what section 9.1 of RFC 6455 allows: 400. */
 bool aw_ws_deflate_answer(aw_ws_deflate_params_t *params, char answer[AW_WS_EXTENSIONS_MAX],
                           const aw_ws_deflate_policy_t *policy, aw_span_t offers);
 
@@ -53,8 +55,8 @@ bool aw_ws_deflate_accept(aw_ws_deflate_params_t *params, const aw_ws_deflate_po
 typedef struct aw_ws_deflate_t aw_ws_deflate_t;
 
 /* Compresses a whole message. *out is borrowed from the pool until its next use. `deflate` points
- * to the connection's state, made when needed. False when memory is out: send it uncompressed, if
- * nothing of the message has gone out. */
+ * to the connection's state, made when needed. False when memory is out, or params->out_window is
+ * 8: send it uncompressed, if nothing of the message has gone out. */
 bool aw_ws_deflate_message(aw_ws_deflate_t **deflate, const aw_ws_deflate_params_t *params,
                            unsigned level, aw_ws_pool_t *pool, aw_span_t message, aw_span_t *out);
 
