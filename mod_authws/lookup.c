@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "base/text.h"
+#include "dbd.h"
 #include "provider.h"
 #include "scheme.h"
 #include "store/a1.h"
@@ -112,8 +113,9 @@ int authws_lookup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *
 
 /* --- a request --- */
 
-/* The value of the first provider that knows the user; *name is the one asked last. */
-static apr_status_t ask(char **value, const char **name, request_rec *r,
+/* The value of the first provider that knows the user; *name is the one asked last, and *why what
+ * is known of its failure. */
+static apr_status_t ask(char **value, const char **name, const char **why, request_rec *r,
                         const authws_providers_t *providers, const char *user, const char *realm)
 {
     for (size_t i = 0; i < providers->count; i++) {
@@ -132,6 +134,10 @@ static apr_status_t ask(char **value, const char **name, request_rec *r,
         case AUTH_DENIED:
             return APR_NOTFOUND;
         case AUTH_USER_NOT_FOUND:
+            *why = authws_dbd_failure(r);
+            if (*why) {
+                return APR_EGENERAL;
+            }
             break;
         default:
             return APR_EGENERAL;
@@ -149,7 +155,7 @@ static apr_status_t ask_and_parse(aw_a1_value_t *parsed, request_rec *r, const a
     static char of_nobody[] = "{MD5}00000000000000000000000000000000{SHA-256}00000000000000000000"
                               "00000000000000000000000000000000000000000000";
     authws_request_t *state = authws_request_get(r);
-    const char *name = "";
+    const char *name = "", *why = NULL;
     char *value = NULL;
     aw_text_error_t error;
     apr_status_t rv;
@@ -165,13 +171,15 @@ static apr_status_t ask_and_parse(aw_a1_value_t *parsed, request_rec *r, const a
         return APR_EGENERAL;
     }
     state->asking = true;
-    rv = ask(&value, &name, r, dir->providers, apr_pstrmemdup(r->pool, user.ptr, user.len),
+    rv = ask(&value, &name, &why, r, dir->providers, apr_pstrmemdup(r->pool, user.ptr, user.len),
              apr_pstrmemdup(r->pool, realm.ptr, realm.len));
     state->asking = false;
     if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      AWLOGNO(2087) "the provider \"%s\" failed for user \"%s\", realm \"%s\": %s",
-                      name, authws_log_text(r->pool, user), realm.ptr, r->uri);
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            AWLOGNO(2087) "the provider \"%s\" failed for user \"%s\", realm \"%s\": %s%s%s", name,
+            authws_log_text(r->pool, user), realm.ptr, authws_log_text(r->pool, aw_span(why)),
+            why ? ": " : "", r->uri);
         return rv;
     }
     if (!aw_a1_value_parse(parsed, aw_span(rv == APR_SUCCESS ? value : of_nobody), &error)) {
