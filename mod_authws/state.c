@@ -38,6 +38,7 @@ typedef struct retained_t {
 static aw_nc_table_t nc_table;
 static aw_throttle_t throttle;
 static aw_counters_t counters;
+static aw_acceptors_t acceptors;
 static apr_time_t created;
 
 /* A secret file's content without its final line ends: the same secret, however it was copied. */
@@ -135,7 +136,9 @@ static apr_status_t segment_make(retained_t *retained, size_t asked)
     const aw_segment_table_t tables[] = {
         {AW_TABLE_COUNTERS, AW_COUNTERS_VERSION, AW_COUNTERS_SIZE},
         {AW_TABLE_THROTTLE, AW_THROTTLE_VERSION, for_throttle},
-        {AW_TABLE_NC, AW_NC_TABLE_VERSION, asked - for_throttle - AW_COUNTERS_SIZE},
+        {AW_TABLE_ACCEPTORS, AW_ACCEPTORS_VERSION, AW_ACCEPTORS_SIZE},
+        {AW_TABLE_NC, AW_NC_TABLE_VERSION,
+         asked - for_throttle - AW_COUNTERS_SIZE - AW_ACCEPTORS_SIZE},
     };
     unsigned char random[4];
     aw_segment_t *segment;
@@ -165,6 +168,9 @@ static const char *segment_lacks(aw_segment_t *segment)
         !aw_segment_find(segment, AW_TABLE_COUNTERS, AW_COUNTERS_VERSION, NULL)) {
         return "its throttle or counters have another layout";
     }
+    if (!aw_segment_find(segment, AW_TABLE_ACCEPTORS, AW_ACCEPTORS_VERSION, NULL)) {
+        return "its table of processes has another layout";
+    }
     return NULL;
 }
 
@@ -182,6 +188,10 @@ static apr_status_t tables_attach(const retained_t *retained, aw_segment_t *segm
     if (rv == APR_SUCCESS) {
         memory = aw_segment_find(segment, AW_TABLE_COUNTERS, AW_COUNTERS_VERSION, &size);
         rv = aw_counters_init(&counters, memory, size);
+    }
+    if (rv == APR_SUCCESS) {
+        memory = aw_segment_find(segment, AW_TABLE_ACCEPTORS, AW_ACCEPTORS_VERSION, &size);
+        rv = aw_acceptors_init(&acceptors, memory, size);
     }
     aw_wipe(key, sizeof(key));
     return rv;
@@ -302,6 +312,11 @@ aw_throttle_t *authws_state_throttle(void)
 const aw_counters_t *authws_state_counters(void)
 {
     return &counters;
+}
+
+const aw_acceptors_t *authws_state_acceptors(void)
+{
+    return &acceptors;
 }
 
 bool authws_state_random(void *out, size_t n)

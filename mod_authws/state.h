@@ -5,6 +5,7 @@
 #define MOD_AUTHWS_STATE_H
 
 #include "config.h"
+#include "shm/acceptors.h"
 #include "shm/counters.h"
 
 /* Whether `path` can serve as AuthWSSecretFile: NULL, or what is wrong (in `p`). Warns in the log
@@ -24,6 +25,9 @@ apr_time_t authws_state_created(void);
 /* The throttle's table and the counters of this process. Any thread. */
 aw_throttle_t *authws_state_throttle(void);
 const aw_counters_t *authws_state_counters(void);
+
+/* Which processes take live sockets over. Any thread. */
+const aw_acceptors_t *authws_state_acceptors(void);
 
 /* Random bytes for nonces, never given out twice; `n` at most 512. Any thread. False when OpenSSL
  * has none. */
