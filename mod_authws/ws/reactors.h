@@ -8,7 +8,7 @@
 #include "../reactor/loop.h"
 
 /* child_init: starts AuthWSReactorThreads loops, if any location has an AuthWSService and the MPM
- * is threaded; registers their end with pchild. */
+ * lets go of connections (event); registers their end with pchild. */
 void authws_reactors_child_init(apr_pool_t *pchild, server_rec *s);
 
 /* child_stopping: the drain begins. Sockets that can move wait for another process to take them
@@ -17,6 +17,10 @@ void authws_reactors_child_stopping(apr_pool_t *pchild, int graceful);
 
 /* The loop for a new socket, the one with the fewest; NULL: none runs (any more). Any thread. */
 authws_loop_t *authws_reactors_pick(void);
+
+/* The same for a socket that was accepted before this process began to stop: also from a loop that
+ * drains; NULL when the loops have ended. Any thread. */
+authws_loop_t *authws_reactors_take(void);
 
 /* Whether this process is going away: sockets in worker threads end too, with 1001. Any thread. */
 bool authws_reactors_stopping(void);
