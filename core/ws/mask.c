@@ -17,14 +17,17 @@
 /* The key as often as it goes into a word, beginning with its byte `phase`. */
 static inline uint64_t repeat(const unsigned char *key, unsigned phase)
 {
-    unsigned char bytes[WORD];
-    uint64_t word;
+    const unsigned bits = 8 * (phase & 3);
+    uint32_t once;
+    uint64_t twice;
 
-    for (unsigned i = 0; i < WORD; i++) {
-        bytes[i] = key[(phase + i) & 3];
-    }
-    memcpy(&word, bytes, WORD);
-    return word;
+    memcpy(&once, key, sizeof(once));
+    twice = (uint64_t)once << 32 | once;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return bits == 0 ? twice : twice >> bits | twice << (64 - bits);
+#else
+    return bits == 0 ? twice : twice << bits | twice >> (64 - bits);
+#endif
 }
 
 /* Every step but the last few bytes is a multiple of the key's length, so that one pattern does
@@ -32,17 +35,24 @@ static inline uint64_t repeat(const unsigned char *key, unsigned phase)
 static inline void mask_words(unsigned char *out, const unsigned char *in, size_t len,
                               uint64_t pattern)
 {
-    unsigned char rest[WORD];
+    const uint32_t half = (uint32_t)pattern; /* both halves are the same */
     uint64_t word;
+    uint32_t some;
 
     for (; len >= WORD; len -= WORD, in += WORD, out += WORD) {
         memcpy(&word, in, WORD);
         word ^= pattern;
         memcpy(out, &word, WORD);
     }
-    memcpy(rest, &pattern, WORD);
+    if (len >= sizeof(some)) {
+        memcpy(&some, in, sizeof(some));
+        some ^= half;
+        memcpy(out, &some, sizeof(some));
+        len -= sizeof(some), in += sizeof(some), out += sizeof(some);
+    }
     for (size_t i = 0; i < len; i++) {
-        out[i] = in[i] ^ rest[i];
+        const size_t shift = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 8 * i : 24 - 8 * i;
+        out[i] = (unsigned char)(in[i] ^ (half >> shift));
     }
 }
 

@@ -8,8 +8,10 @@
 #define WORD      sizeof(uint64_t)
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 
+#ifdef AW_WS_UTF8_X86
 /* Shorter pieces are not worth setting up vectors for. */
 #define LONG 64
+#endif
 
 /* What is open of a character. In all but the first three the next byte has a range of its own,
  * which keeps out overlong forms, surrogates and what is above U+10FFFF. */
@@ -94,5 +96,14 @@ bool aw_ws_utf8_feed_portable(aw_ws_utf8_t *text, const unsigned char *in, size_
 
 bool aw_ws_utf8_feed(aw_ws_utf8_t *text, const void *data, size_t len)
 {
+#ifdef AW_WS_UTF8_X86
+    /* What the processor offers is found out when the program starts; asking is one load. */
+    if (len >= LONG && __builtin_cpu_supports("avx2")) {
+        return aw_ws_utf8_feed_avx2(text, data, len);
+    }
+    if (len >= LONG && __builtin_cpu_supports("ssse3")) {
+        return aw_ws_utf8_feed_ssse3(text, data, len);
+    }
+#endif
     return len == 0 || aw_ws_utf8_feed_portable(text, data, len);
 }
