@@ -29,6 +29,12 @@ static bool parse_digits(unsigned char *hash, aw_alg_e alg, aw_span_t text, size
     const size_t want = 2 * aw_alg_size(alg);
     size_t n = 0;
 
+    /* The quick way; a mistake is looked for below. */
+    if (text.len - *at >= want && (text.len - *at == want || text.ptr[*at + want] == '{') &&
+        aw_hex_decode(hash, text.ptr + *at, want / 2) == want) {
+        *at += want;
+        return true;
+    }
     for (; *at + n < text.len && text.ptr[*at + n] != '{'; n++) {
         const char c = text.ptr[*at + n];
 

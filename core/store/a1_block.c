@@ -19,6 +19,9 @@
 /* Records that a thread hashes before it skips those of the others. */
 #define STRETCH 256
 
+/* Buckets that are fetched from memory at the same time. */
+#define PENDING 32
+
 typedef struct work_t {
     unsigned char *block;
     const aw_a1_header_t *head;
@@ -81,17 +84,42 @@ unsigned char *aw_a1_block_create(uint64_t users, uint64_t records, unsigned use
     return block;
 }
 
-static void insert(const work_t *work, uint64_t set, uint64_t hash, uint64_t offset)
-{
-    uint64_t *buckets = (uint64_t *)(work->block + set);
-    const uint64_t mask = work->head->buckets_mask;
-    uint64_t i = hash & mask;
+/* Buckets to be filled. Each is another cache line: by the time it is filled, it has come. */
+typedef struct pending_t {
+    uint64_t *buckets;
+    uint64_t mask;
+    size_t count;
+    struct {
+        uint64_t hash;
+        uint64_t offset;
+    } of[PENDING];
+} pending_t;
 
-    /* The low bits choose the bucket, the high ones stand in it. */
-    while (buckets[i] != 0) {
-        i = (i + 1) & mask;
+static void insert_pending(pending_t *pending)
+{
+    uint64_t *buckets = pending->buckets;
+
+    for (size_t n = 0; n < pending->count; n++) {
+        const uint64_t hash = pending->of[n].hash;
+        uint64_t i = hash & pending->mask;
+
+        /* The low bits choose the bucket, the high ones stand in it. */
+        while (buckets[i] != 0) {
+            i = (i + 1) & pending->mask;
+        }
+        buckets[i] = aw_a1_bucket(hash, pending->of[n].offset / AW_A1_UNIT);
     }
-    buckets[i] = aw_a1_bucket(hash, offset / AW_A1_UNIT);
+    pending->count = 0;
+}
+
+static void insert(pending_t *pending, uint64_t hash, uint64_t offset)
+{
+    __builtin_prefetch(&pending->buckets[hash & pending->mask], 1);
+    pending->of[pending->count].hash = hash;
+    pending->of[pending->count++].offset = offset;
+    if (pending->count == PENDING) {
+        insert_pending(pending);
+    }
 }
 
 static apr_status_t hash_names(unsigned char *record, const aw_a1_rec_t *rec)
@@ -135,6 +163,7 @@ static void fill_set(const work_t *work, unsigned alg)
 {
     const aw_a1_header_t *head = work->head;
     const uint64_t set = alg < AW_ALG_COUNT ? head->by_hash[alg] : head->by_name;
+    pending_t pending = {.buckets = (uint64_t *)(work->block + set), .mask = head->buckets_mask};
     uint64_t size;
 
     for (uint64_t at = head->records; set != 0 && at < head->size; at += size) {
@@ -153,8 +182,9 @@ static void fill_set(const work_t *work, unsigned alg)
             hash = aw_a1_hash_name(head->key, (aw_span_t){user + rec.user_len, rec.realm_len},
                                    (aw_span_t){user, rec.user_len});
         }
-        insert(work, set, hash, at);
+        insert(&pending, hash, at);
     }
+    insert_pending(&pending);
 }
 
 /* What one thread does: pieces, as long as there are any. */
@@ -210,13 +240,13 @@ static unsigned threads_for(uint64_t users)
     return cores < 1 ? 1 : cores > THREADS_MAX ? THREADS_MAX : (unsigned)cores;
 }
 
-apr_status_t aw_a1_block_finish(aw_a1_table_t **table, unsigned char *block)
+apr_status_t aw_a1_block_finish(aw_a1_table_t **table, unsigned char *block, bool alone)
 {
     aw_a1_header_t head;
     const char *why;
 
     memcpy(&head, block, sizeof(head));
-    work_t work = {.block = block, .head = &head, .threads = threads_for(head.users)};
+    work_t work = {.block = block, .head = &head, .threads = alone ? 1 : threads_for(head.users)};
 
     atomic_store(&work.bad, APR_SUCCESS);
     do_part(&work, true);

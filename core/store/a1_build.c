@@ -22,14 +22,34 @@ typedef struct build_t {
     draft_t *drafts;
     uint32_t users;
     uint32_t lines;
-    uint32_t *line_user; /* for each line its draft */
-    uint32_t *slots;     /* draft + 1 by the hash of the name; 0: empty */
+    uint32_t *line_user;   /* for each line its draft */
+    unsigned char *values; /* of all lines: a mask of 16 bits and the hashes of each */
+    size_t values_size;    /* what is used */
+    uint32_t *slots;       /* draft + 1 by the hash of the name; 0: empty */
     uint64_t slots_mask;
     unsigned char *block;
 } build_t;
 
-/* First pass, one line: finds or adds its user's draft. */
-static apr_status_t add_line(build_t *build, const aw_a1_line_t *line, unsigned present)
+/* Keeps a line's value until the records have their places. There is room: in the text each byte
+ * takes two digits, and the mask stands for the colons and the names. */
+static void keep_value(build_t *build, const aw_a1_value_t *value)
+{
+    unsigned char *to = build->values + build->values_size;
+    const uint16_t present = (uint16_t)value->present;
+
+    memcpy(to, &present, sizeof(present));
+    to += sizeof(present);
+    for (unsigned a = 0; a < AW_ALG_COUNT; a++) {
+        if (present & (1u << a)) {
+            memcpy(to, value->hash[a], aw_alg_size((aw_alg_e)a));
+            to += aw_alg_size((aw_alg_e)a);
+        }
+    }
+    build->values_size = (size_t)(to - build->values);
+}
+
+/* One line: finds or adds its user's draft. */
+static void add_line(build_t *build, const aw_a1_line_t *line, const aw_a1_value_t *value)
 {
     const uint64_t hash = aw_a1_hash_name(build->key, line->realm, line->user);
     uint64_t i = hash & build->slots_mask;
@@ -54,9 +74,9 @@ static apr_status_t add_line(build_t *build, const aw_a1_line_t *line, unsigned 
                            .realm_len = (uint16_t)line->realm.len};
         build->slots[i] = build->users;
     }
-    draft->present = (uint16_t)(draft->present | present);
+    draft->present = (uint16_t)(draft->present | value->present);
     build->line_user[build->lines++] = (uint32_t)(draft - build->drafts);
-    return APR_SUCCESS;
+    keep_value(build, value);
 }
 
 /* Counts line ends, which bounds the number of users, before anything is allocated. */
@@ -119,7 +139,7 @@ static apr_status_t read_texts(build_t *build, const aw_span_t *texts, size_t n,
                 *error = found;
                 rv = APR_EINVAL;
             } else if (what == AW_A1_LINE) {
-                rv = add_line(build, &line, value.present);
+                add_line(build, &line, &value);
             }
         }
     }
@@ -160,54 +180,55 @@ static apr_status_t lay_out(build_t *build)
     return APR_SUCCESS;
 }
 
-/* Second pass: the hashes, in the order of the lines, so that later ones win. The first pass has
- * found every line to be right. */
-static void fill_hashes(const build_t *build, const aw_span_t *texts, size_t n)
+/* Writes the hashes, in the order of the lines, so that later ones win. */
+static void fill_hashes(const build_t *build)
 {
-    const uint32_t *user = build->line_user;
-    aw_a1_value_t value;
-    aw_text_error_t error;
+    const unsigned char *from = build->values;
 
-    for (size_t i = 0; i < n; i++) {
-        aw_a1_reader_t reader;
-        aw_a1_line_t line;
-        aw_a1_line_e what;
+    for (uint32_t line = 0; line < build->lines; line++) {
+        const draft_t *draft = &build->drafts[build->line_user[line]];
+        unsigned char *hashes = build->block + draft->place * AW_A1_UNIT + sizeof(aw_a1_rec_t);
+        uint16_t present;
 
-        aw_a1_reader_init(&reader, texts[i]);
-        while ((what = aw_a1_reader_next(&reader, &line, &value, &error)) != AW_A1_END) {
-            if (what != AW_A1_LINE) {
-                continue;
-            }
-            const draft_t *draft = &build->drafts[*user++];
-            unsigned char *hashes = build->block + draft->place * AW_A1_UNIT + sizeof(aw_a1_rec_t);
-
-            for (unsigned a = 0; a < AW_ALG_COUNT; a++) {
-                if (value.present & (1u << a)) {
-                    memcpy(hashes + aw_a1_hashes_size(draft->present & ((1u << a) - 1)),
-                           value.hash[a], aw_alg_size((aw_alg_e)a));
-                }
+        memcpy(&present, from, sizeof(present));
+        from += sizeof(present);
+        for (unsigned a = 0; a < AW_ALG_COUNT; a++) {
+            if (present & (1u << a)) {
+                memcpy(hashes + aw_a1_hashes_size(draft->present & ((1u << a) - 1)), from,
+                       aw_alg_size((aw_alg_e)a));
+                from += aw_alg_size((aw_alg_e)a);
             }
         }
     }
-    aw_wipe(&value, sizeof(value));
 }
 
 apr_status_t aw_a1_table_create(aw_a1_table_t **table, const aw_span_t *texts, size_t n,
                                 unsigned userhash, const unsigned char *key, size_t *file,
                                 aw_text_error_t *error)
 {
+    return aw_a1_table_build(table, texts, n, userhash, key, false, file, error);
+}
+
+apr_status_t aw_a1_table_build(aw_a1_table_t **table, const aw_span_t *texts, size_t n,
+                               unsigned userhash, const unsigned char *key, bool alone,
+                               size_t *file, aw_text_error_t *error)
+{
     build_t build = {.key = key, .userhash = userhash & AW_A1_ALGS};
     apr_status_t rv = APR_ENOMEM;
-    size_t lines = 0;
+    size_t lines = 0, bytes = 0;
 
     if (!count_lines(texts, n, &lines)) {
         goto leave;
+    }
+    for (size_t i = 0; i < n; i++) {
+        bytes += texts[i].len;
     }
     build.slots_mask = power_of_two(2 * (uint64_t)lines) - 1;
     build.drafts = calloc(lines + 1, sizeof(*build.drafts));
     build.line_user = calloc(lines + 1, sizeof(*build.line_user));
     build.slots = calloc((size_t)build.slots_mask + 1, sizeof(*build.slots));
-    if (!build.drafts || !build.line_user || !build.slots) {
+    build.values = malloc(bytes / 2 + 1);
+    if (!build.drafts || !build.line_user || !build.slots || !build.values) {
         goto leave;
     }
     rv = read_texts(&build, texts, n, file, error);
@@ -215,10 +236,14 @@ apr_status_t aw_a1_table_create(aw_a1_table_t **table, const aw_span_t *texts, s
         rv = lay_out(&build);
     }
     if (rv == APR_SUCCESS) {
-        fill_hashes(&build, texts, n);
-        rv = aw_a1_block_finish(table, build.block);
+        fill_hashes(&build);
+        rv = aw_a1_block_finish(table, build.block, alone);
     }
 leave:
+    if (build.values) {
+        aw_wipe(build.values, build.values_size);
+    }
+    free(build.values);
     free(build.slots);
     free(build.line_user);
     free(build.drafts);

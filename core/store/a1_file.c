@@ -62,8 +62,9 @@ static void exchange(aw_a1_file_t *file, aw_a1_table_t *table)
 /* --- reading --- */
 
 /* Reads the text and builds its table. *message, in `p`, is untouched on success. */
-static apr_status_t load(const aw_a1_file_t *file, unsigned userhash, aw_a1_table_t **table,
-                         aw_file_id_t *id, const char **message, apr_pool_t *p)
+static apr_status_t load(const aw_a1_file_t *file, unsigned userhash, bool alone,
+                         aw_a1_table_t **table, aw_file_id_t *id, const char **message,
+                         apr_pool_t *p)
 {
     apr_allocator_t *allocator = NULL;
     apr_pool_t *scratch = NULL;
@@ -87,7 +88,7 @@ static apr_status_t load(const aw_a1_file_t *file, unsigned userhash, aw_a1_tabl
     apr_allocator_owner_set(allocator, scratch);
     rv = aw_file_read(file->path, SIZE_MAX / 4, &text, id, scratch);
     if (rv == APR_SUCCESS) {
-        rv = aw_a1_table_create(table, &text, 1, userhash, file->key, &number, &error);
+        rv = aw_a1_table_build(table, &text, 1, userhash, file->key, alone, &number, &error);
         aw_wipe((char *)(uintptr_t)text.ptr, text.len);
     }
     apr_pool_destroy(scratch);
@@ -265,7 +266,7 @@ static void reload(aw_a1_file_t *file, unsigned userhash, const aw_file_id_t *se
     if (apr_pool_create_unmanaged_ex(&scratch, NULL, NULL) != APR_SUCCESS) {
         return;
     }
-    apr_status_t rv = load(file, userhash, &table, &id, &message, scratch);
+    apr_status_t rv = load(file, userhash, true, &table, &id, &message, scratch);
 
     if (rv == APR_SUCCESS) {
         rv = put_in_force(file, table, &id, now);
@@ -382,7 +383,7 @@ apr_status_t aw_a1_file_open(aw_a1_file_t *file, unsigned userhash, const char *
     if (table) {
         log_index(file, table);
     } else {
-        const apr_status_t rv = load(file, userhash, &table, &file->id, message, p);
+        const apr_status_t rv = load(file, userhash, false, &table, &file->id, message, p);
 
         if (rv != APR_SUCCESS) {
             return rv;
@@ -415,7 +416,7 @@ apr_status_t aw_a1_file_index(aw_a1_file_t *file, unsigned userhash, apr_time_t 
     const aw_a1_table_t *from = atomic_load(&file->table);
 
     if (userhash & ~aw_a1_table_userhash(from)) {
-        rv = aw_a1_table_index(&table, from, userhash);
+        rv = aw_a1_table_extend(&table, from, userhash, file->share != NULL);
         if (rv == APR_SUCCESS) {
             const aw_file_id_t id = file->id;
 

@@ -96,9 +96,17 @@ AW_PRIVATE apr_status_t aw_a1_table_adopt(aw_a1_table_t **table, const char **wh
 AW_PRIVATE unsigned char *aw_a1_block_create(uint64_t users, uint64_t records, unsigned userhash,
                                              const unsigned char *key);
 
-/* Computes the user hashes and fills the buckets, by several threads when there are many users,
- * then makes a table of the block. On failure the block is wiped and freed. */
-AW_PRIVATE apr_status_t aw_a1_block_finish(aw_a1_table_t **table, unsigned char *block);
+/* Computes the user hashes and fills the buckets, when there are many users by as many threads as
+ * there are cores, or by this one alone (a server that is at work has others to serve), then makes
+ * a table of the block. On failure the block is wiped and freed. */
+AW_PRIVATE apr_status_t aw_a1_block_finish(aw_a1_table_t **table, unsigned char *block, bool alone);
+
+/* aw_a1_table_create and aw_a1_table_index, by one thread alone if asked for. */
+AW_PRIVATE apr_status_t aw_a1_table_build(aw_a1_table_t **table, const aw_span_t *texts, size_t n,
+                                          unsigned userhash, const unsigned char *key, bool alone,
+                                          size_t *file, aw_text_error_t *error);
+AW_PRIVATE apr_status_t aw_a1_table_extend(aw_a1_table_t **table, const aw_a1_table_t *from,
+                                           unsigned userhash, bool alone);
 
 /* The algorithms whose user hashes a table finds users by; a mask. */
 AW_PRIVATE unsigned aw_a1_table_userhash(const aw_a1_table_t *table);

@@ -66,6 +66,12 @@ static apr_status_t copy(unsigned char *to, uint64_t size, const aw_a1_table_t *
 
 apr_status_t aw_a1_table_index(aw_a1_table_t **table, const aw_a1_table_t *from, unsigned userhash)
 {
+    return aw_a1_table_extend(table, from, userhash, false);
+}
+
+apr_status_t aw_a1_table_extend(aw_a1_table_t **table, const aw_a1_table_t *from, unsigned userhash,
+                                bool alone)
+{
     const unsigned mask = (aw_a1_table_userhash(from) | userhash) & AW_A1_ALGS;
     uint64_t users, size;
     aw_a1_header_t head;
@@ -86,5 +92,5 @@ apr_status_t aw_a1_table_index(aw_a1_table_t **table, const aw_a1_table_t *from,
         free(block);
         return rv;
     }
-    return aw_a1_block_finish(table, block);
+    return aw_a1_block_finish(table, block, alone);
 }
