@@ -43,7 +43,6 @@ typedef struct aw_ws_conn_t {
     aw_ws_deflate_t *deflate;
     aw_ws_buffer_t message; /* what is there of a message in pieces */
     unsigned char *control; /* a control frame in pieces, AW_WS_CONTROL_MAX bytes; NULL: none */
-    aw_ws_buffer_t *masked; /* client: the payload that was sent last; NULL: none yet */
 } aw_ws_conn_t;
 
 typedef enum aw_ws_event_e {
