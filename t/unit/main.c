@@ -17,13 +17,24 @@
 #include "digest/algorithm.h"
 
 static const unit_suite_t *const suites[] = {
-    &ws_conn_suite, &ws_conn_deflate_suite, &ws_conn_save_suite, &ws_frame_suite,  &ws_handshake_suite, &ws_origin_suite,   &bytes_suite,    &text_suite,
-    &normal_suite,    &file_suite,         &log_suite,         &keyed_suite,    &segment_suite,
-    &algorithm_suite, &params_suite,       &credentials_suite, &compute_suite,  &keyring_suite,
-    &nonce_suite,     &nc_table_suite,     &uri_suite,         &verify_suite,   &challenge_suite,
-    &respond_suite,   &a1_suite,           &a1_table_suite,    &a1_store_suite, &a1_edit_suite,
-    &a1_import_suite, &a1_users_suite,     &a1_index_suite,    &a1_share_suite, &a1_uplift_suite,
-    &throttle_suite,  &counters_suite,
+    &ws_conn_suite,      &ws_conn_deflate_suite,
+    &ws_conn_save_suite, &ws_frame_suite,
+    &ws_handshake_suite, &ws_origin_suite,
+    &bytes_suite,        &text_suite,
+    &normal_suite,       &file_suite,
+    &log_suite,          &keyed_suite,
+    &segment_suite,      &algorithm_suite,
+    &params_suite,       &credentials_suite,
+    &compute_suite,      &keyring_suite,
+    &nonce_suite,        &nc_table_suite,
+    &uri_suite,          &verify_suite,
+    &challenge_suite,    &respond_suite,
+    &a1_suite,           &a1_table_suite,
+    &a1_store_suite,     &a1_edit_suite,
+    &a1_import_suite,    &a1_users_suite,
+    &a1_index_suite,     &a1_share_suite,
+    &a1_uplift_suite,    &throttle_suite,
+    &counters_suite,
 };
 
 #define SUITES (sizeof suites / sizeof suites[0])
