@@ -3,16 +3,20 @@
  */
 #include "uplift_job.h"
 
+#include <apr_general.h>
 #include <apr_strings.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <unixd.h>
 
+#include "base/keyed.h"
 #include "base/text.h"
 #include "digest/compute.h"
+#include "store/a1_index.h"
 
 /* For the lock of a file that another program edits. */
 #define LOCK_TIMEOUT apr_time_from_sec(3)
@@ -157,10 +161,42 @@ static size_t of_file(authws_uplift_job_t **here, const char *path, authws_uplif
     return count;
 }
 
+/* Makes the file's index anew, if it has one: or the edit would leave it behind, and every child
+ * would hold the users in memory of its own. */
+static void renew_index(const char *path, apr_pool_t *p)
+{
+    unsigned char key[AW_KEYED_KEY];
+    const aw_a1_index_job_t index = {
+        .userhash = 1u << AW_ALG_MD5 | 1u << AW_ALG_SHA256 | 1u << AW_ALG_SHA512_256,
+        .key = key,
+        .timeout = LOCK_TIMEOUT,
+    };
+    char *real = realpath(path, NULL);
+    const char *name = real ? apr_pstrcat(p, real, AW_A1_INDEX_SUFFIX, NULL) : NULL;
+    const char *message = "no random bytes";
+    apr_status_t rv;
+
+    free(real);
+    if (!name || access(name, F_OK) != 0) {
+        return;
+    }
+    rv = apr_generate_random_bytes(key, sizeof(key));
+    if (rv == APR_SUCCESS) {
+        rv = aw_a1_index_write(NULL, &message, path, &index, p);
+    }
+    if (rv != APR_SUCCESS && is_news(name, rv)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, ap_server_conf,
+                     AWLOGNO(2093) "after AuthWSUplift the index is out of date: %s; make it anew "
+                                   "with authws-htdigest --index",
+                     authws_log_text(p, aw_span(message)));
+    }
+}
+
 /* Does these jobs in one file. */
 static void do_file(const char *path, authws_uplift_job_t **jobs, size_t n, apr_pool_t *p)
 {
     apr_status_t rv = APR_EAGAIN;
+    bool stored = false;
 
     for (int i = 0; i < ATTEMPTS && rv == APR_EAGAIN; i++) {
         rv = edit_file(path, jobs, n, p);
@@ -171,8 +207,12 @@ static void do_file(const char *path, authws_uplift_job_t **jobs, size_t n, apr_
     for (size_t i = 0; i < n; i++) {
         jobs[i]->done = true;
         if (rv == APR_SUCCESS) {
+            stored |= jobs[i]->user.outcome == AW_UPLIFT_STORED;
             report(jobs[i], path, p);
         }
+    }
+    if (stored) {
+        renew_index(path, p);
     }
 }
 

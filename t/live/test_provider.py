@@ -82,6 +82,7 @@ def prepare(server):
     # The MD5 value is of an older password: the strongest decides.
     lines += digest.a1_line("changed", "R", "older", ["MD5"])
     lines += digest.a1_line("changed", "R", "newer", ["SHA-256"])
+    lines += f"bytes:R:{digest.h('MD5', 'bytes', 'R', bytes([0xff, 0xe4]))}\n"
     lines += digest.a1_line("alice", "other realm", "other", ["MD5", "SHA-256"])
     server.secret("a1", lines)
     server.secret("htpasswd", "dave:{SHA}" + base64.b64encode(
@@ -123,6 +124,27 @@ def test_a_wrong_one_does_not(server, uri, user, password):
     ("md5only", "old"), ("strong", "only"), ("changed", "newer")])
 def test_the_strongest_value_a_user_has_decides(server, uri, user, password):
     assert basic(server, uri, user, password).status == 200
+
+
+@pytest.mark.parametrize("uri", PLACES + ["/form"])
+@pytest.mark.parametrize("user, password", [
+    ("Ju\u0308rgen", "pa\u030855wo\u0308rd"), ("J\u00fcrgen", "pa\u030855w\u00f6rd"),
+    ("Ju\u0308rgen", "p\u00e455w\u00f6rd")])
+def test_letters_with_combining_accents_are_the_composed_ones(server, uri, user, password):
+    if uri == "/form":
+        assert log_in(server, user, password).status == 302
+        return
+    answer = basic(server, uri, user, password)
+    assert answer.status == 200
+    # Other modules set the user themselves, as it came.
+    name = "J\u00fcrgen" if uri == "/scheme/" else user
+    assert answer.get("X-User").encode("latin-1").decode() == name
+
+
+def test_what_is_not_utf_8_is_taken_as_it_is(server):
+    for pair, status in ((b"bytes:\xff\xe4", 200), (b"bytes:\xff", 401), (b"\xff:x", 401)):
+        field = b"Authorization: Basic " + base64.b64encode(pair)
+        assert server.get("/scheme/", [field]).status == status
 
 
 def test_the_challenge_asks_for_utf_8(server):
