@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "scheme.h"
+#include "ws/settings.h"
 
 void *authws_dir_create(apr_pool_t *p, char *path)
 {
@@ -37,6 +38,7 @@ void *authws_dir_merge(apr_pool_t *p, void *outer_v, void *inner_v)
     dir->next_nonce = inner->next_nonce != AUTHWS_UNSET ? inner->next_nonce : outer->next_nonce;
     dir->body_limit = inner->body_limit != AUTHWS_UNSET ? inner->body_limit : outer->body_limit;
     dir->throttle = inner->throttle ? inner->throttle : outer->throttle;
+    dir->ws = authws_ws_dir_merge(p, outer->ws, inner->ws);
     return dir;
 }
 
@@ -54,6 +56,9 @@ void *authws_server_merge(apr_pool_t *p, void *outer_v, void *inner_v)
 
     server->secret_file = inner->secret_file ? inner->secret_file : outer->secret_file;
     server->shared_memory = inner->shared_memory ? inner->shared_memory : outer->shared_memory;
+    server->reactor_threads =
+        inner->reactor_threads ? inner->reactor_threads : outer->reactor_threads;
+    server->drain_timeout = inner->drain_timeout ? inner->drain_timeout : outer->drain_timeout;
     return server;
 }
 

@@ -20,6 +20,7 @@ typedef enum authws_nextnonce_e {
 
 struct authws_scheme_t;
 struct authws_providers_t;
+struct authws_ws_dir_t;
 
 /* Lists are replaced as a whole by the inner section; NULL is "not set here". Everything lives in
  * the configuration's pool, or the request's for a .htaccess file, and is read-only. */
@@ -61,13 +62,16 @@ typedef struct authws_dir_t {
     int next_nonce;                             /* AuthWSNextNonce: authws_nextnonce_e */
     apr_off_t body_limit;                       /* AuthWSBodyLimit; AUTHWS_UNSET */
     const aw_throttle_limit_t *throttle;        /* AuthWSThrottle; no failures allowed: Off */
+    const struct authws_ws_dir_t *ws;           /* those for WebSockets; see ws/settings.h */
 } authws_dir_t;
 
 /* One server's settings, and what post_config makes of them. */
 typedef struct authws_server_t {
-    const char *secret_file;  /* AuthWSSecretFile, absolute */
-    apr_size_t shared_memory; /* AuthWSSharedMemory; 0 unset */
-    aw_keys_t *keys;          /* of nonces; set by authws_state_post_config */
+    const char *secret_file;           /* AuthWSSecretFile, absolute */
+    apr_size_t shared_memory;          /* AuthWSSharedMemory; 0 unset */
+    unsigned reactor_threads;          /* AuthWSReactorThreads; 0 unset */
+    apr_interval_time_t drain_timeout; /* AuthWSDrainTimeout; 0 unset */
+    aw_keys_t *keys;                   /* of nonces; set by authws_state_post_config */
 } authws_server_t;
 
 extern const command_rec authws_commands[];

@@ -3,85 +3,16 @@
  */
 #include "config.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "base/text.h"
 #include "domain.h"
 #include "lookup.h"
 #include "scheme.h"
 #include "shm/segment.h"
 #include "state.h"
 #include "stores.h"
-
-/* The word that is wrong, fit for a message on one line. */
-static const char *quoted(apr_pool_t *p, const char *word)
-{
-    const size_t room = 4 * 64 + 4;
-    const size_t len = strlen(word);
-
-    return aw_text_escape(apr_palloc(p, room), room, (aw_span_t){word, len < 64 ? len : 64});
-}
-
-/* Times as httpd writes them (h, mi, s, ms), and "m" for minutes. */
-static const char *parse_time(apr_interval_time_t *out, cmd_parms *cmd, const char *word,
-                              apr_interval_time_t min, apr_interval_time_t max, const char *range)
-{
-    const char *text = word;
-    const size_t len = strlen(word);
-    apr_interval_time_t value;
-
-    if (len > 1 && (word[len - 1] == 'm' || word[len - 1] == 'M')) {
-        text =
-            apr_pstrcat(cmd->temp_pool, apr_pstrmemdup(cmd->temp_pool, word, len - 1), "mi", NULL);
-    }
-    if (!apr_isdigit(word[0]) || ap_timeout_parameter_parse(text, &value, "s") != APR_SUCCESS) {
-        return apr_psprintf(cmd->pool,
-                            "%s: \"%s\" is not a time; write a number with ms, s, m (or mi) or h, "
-                            "a plain number is seconds",
-                            cmd->cmd->name, quoted(cmd->pool, word));
-    }
-    if (value < min || value > max) {
-        return apr_psprintf(cmd->pool, "%s: \"%s\" is out of range; allowed is %s", cmd->cmd->name,
-                            quoted(cmd->pool, word), range);
-    }
-    *out = value;
-    return NULL;
-}
-
-/* Sizes: bytes, or with K, M or G. */
-static const char *parse_size(apr_off_t *out, cmd_parms *cmd, const char *word, apr_off_t min,
-                              apr_off_t max, const char *range)
-{
-    char *end;
-    apr_off_t value;
-    int shift = 0;
-    const bool number = apr_isdigit(word[0]) && apr_strtoff(&value, word, &end, 10) == APR_SUCCESS;
-
-    if (number && *end != '\0') {
-        static const char suffixes[] = "kmg";
-        const char *suffix = strchr(suffixes, apr_tolower(*end));
-
-        shift = suffix ? 10 * (int)(suffix - suffixes + 1) : -1;
-    }
-    if (!number || shift < 0 || (shift > 0 && end[1] != '\0')) {
-        return apr_psprintf(cmd->pool,
-                            "%s: \"%s\" is not a size; write a number of bytes, or one with K, M "
-                            "or G",
-                            cmd->cmd->name, quoted(cmd->pool, word));
-    }
-    if (value > (max >> shift) || (value << shift) < min) {
-        return apr_psprintf(cmd->pool, "%s: \"%s\" is out of range; allowed is %s", cmd->cmd->name,
-                            quoted(cmd->pool, word), range);
-    }
-    *out = value << shift;
-    return NULL;
-}
-
-static const char *nothing_given(cmd_parms *cmd, const char *allowed)
-{
-    return apr_psprintf(cmd->pool, "%s: nothing is given; write %s", cmd->cmd->name, allowed);
-}
+#include "words.h"
+#include "ws/directives.h"
 
 static const char *set_scheme(cmd_parms *cmd, void *config, int argc, char *const argv[])
 {
@@ -90,14 +21,14 @@ static const char *set_scheme(cmd_parms *cmd, void *config, int argc, char *cons
         apr_pcalloc(cmd->pool, sizeof(*schemes) + (size_t)argc * sizeof(schemes->list[0]));
 
     if (argc == 0) {
-        return nothing_given(cmd, authws_scheme_names(cmd->pool));
+        return authws_word_missing(cmd, authws_scheme_names(cmd->pool));
     }
     for (int i = 0; i < argc; i++) {
         const authws_scheme_t *scheme = authws_scheme_find(argv[i]);
 
         if (!scheme) {
             return apr_psprintf(cmd->pool, "%s: \"%s\" is not a scheme; allowed are %s",
-                                cmd->cmd->name, quoted(cmd->pool, argv[i]),
+                                cmd->cmd->name, authws_word_quoted(cmd->pool, argv[i]),
                                 authws_scheme_names(cmd->pool));
         }
         for (size_t k = 0; k < schemes->count; k++) {
@@ -120,13 +51,13 @@ static const char *set_user_file(cmd_parms *cmd, void *config, int argc, char *c
     const char *message = NULL;
 
     if (argc == 0) {
-        return nothing_given(cmd, "one or more A1 files");
+        return authws_word_missing(cmd, "one or more A1 files");
     }
     for (int i = 0; i < argc; i++) {
         files->list[i] = ap_server_root_relative(cmd->pool, argv[i]);
         if (!files->list[i]) {
             return apr_psprintf(cmd->pool, "%s: \"%s\" is not a path", cmd->cmd->name,
-                                quoted(cmd->pool, argv[i]));
+                                authws_word_quoted(cmd->pool, argv[i]));
         }
     }
     files->count = (size_t)argc;
@@ -143,7 +74,7 @@ static const char *set_provider(cmd_parms *cmd, void *config, int argc, char *co
     const authws_providers_t *providers;
 
     if (argc == 0) {
-        return nothing_given(cmd, "one or more authn providers: file, dbm, dbd, socache");
+        return authws_word_missing(cmd, "one or more authn providers: file, dbm, dbd, socache");
     }
     providers = authws_providers_parse(&error, cmd->pool, argc, argv);
     if (!providers) {
@@ -168,7 +99,7 @@ static const char *set_algorithm(cmd_parms *cmd, void *config, int argc, char *c
     const authws_algorithms_t *algorithms;
 
     if (argc == 0) {
-        return nothing_given(cmd, "the algorithms to offer, strongest first");
+        return authws_word_missing(cmd, "the algorithms to offer, strongest first");
     }
     algorithms = authws_algorithms_parse(&error, cmd->pool, argc, argv);
     if (!algorithms) {
@@ -192,7 +123,7 @@ static const char *set_qop(cmd_parms *cmd, void *config, int argc, char *const a
     unsigned qops = 0;
 
     if (argc == 0) {
-        return nothing_given(cmd, "auth, auth-int or both");
+        return authws_word_missing(cmd, "auth, auth-int or both");
     }
     for (int i = 0; i < argc; i++) {
         if (!ap_cstr_casecmp(argv[i], "auth")) {
@@ -201,7 +132,7 @@ static const char *set_qop(cmd_parms *cmd, void *config, int argc, char *const a
             qops |= AW_QOP_BIT(AW_QOP_AUTH_INT);
         } else {
             return apr_psprintf(cmd->pool, "%s: \"%s\" is not a qop; allowed are auth, auth-int",
-                                cmd->cmd->name, quoted(cmd->pool, argv[i]));
+                                cmd->cmd->name, authws_word_quoted(cmd->pool, argv[i]));
         }
     }
     dir->qops = qops;
@@ -225,7 +156,7 @@ static const char *set_domain(cmd_parms *cmd, void *config, int argc, char *cons
     const authws_domain_t *domain;
 
     if (argc == 0) {
-        return nothing_given(cmd, "paths, absolute URIs or authorities");
+        return authws_word_missing(cmd, "paths, absolute URIs or authorities");
     }
     domain = authws_domain_parse(&error, cmd->pool, argc, argv);
     if (!domain) {
@@ -237,8 +168,8 @@ static const char *set_domain(cmd_parms *cmd, void *config, int argc, char *cons
 
 static const char *set_nonce_lifetime(cmd_parms *cmd, void *config, const char *word)
 {
-    return parse_time(&((authws_dir_t *)config)->nonce_lifetime, cmd, word, apr_time_from_sec(1),
-                      AW_NONCE_LIFETIME_MAX, "1s to 24h");
+    return authws_word_time(&((authws_dir_t *)config)->nonce_lifetime, cmd, word,
+                            apr_time_from_sec(1), AW_NONCE_LIFETIME_MAX, "1s to 24h");
 }
 
 static const char *set_next_nonce(cmd_parms *cmd, void *config, const char *word)
@@ -256,24 +187,25 @@ static const char *set_next_nonce(cmd_parms *cmd, void *config, const char *word
         }
     }
     return apr_psprintf(cmd->pool, "%s: \"%s\" is not known; allowed are half, always, off",
-                        cmd->cmd->name, quoted(cmd->pool, word));
+                        cmd->cmd->name, authws_word_quoted(cmd->pool, word));
 }
 
 static const char *set_body_limit(cmd_parms *cmd, void *config, const char *word)
 {
-    return parse_size(&((authws_dir_t *)config)->body_limit, cmd, word, 0,
-                      (apr_off_t)1024 * 1024 * 1024, "0 to 1G");
+    return authws_word_size(&((authws_dir_t *)config)->body_limit, cmd, word, 0,
+                            (apr_off_t)1024 * 1024 * 1024, "0 to 1G");
 }
 
 /* One of the two times of AuthWSThrottle, which counts in seconds. */
 static const char *parse_seconds(apr_interval_time_t *out, cmd_parms *cmd, const char *word)
 {
     static const char range[] = "whole seconds, 1s to 24h";
-    const char *error = parse_time(out, cmd, word, APR_USEC_PER_SEC, AW_THROTTLE_TIME_MAX, range);
+    const char *error =
+        authws_word_time(out, cmd, word, APR_USEC_PER_SEC, AW_THROTTLE_TIME_MAX, range);
 
     if (!error && *out % APR_USEC_PER_SEC != 0) {
         error = apr_psprintf(cmd->pool, "%s: \"%s\" is out of range; allowed is %s", cmd->cmd->name,
-                             quoted(cmd->pool, word), range);
+                             authws_word_quoted(cmd->pool, word), range);
     }
     return error;
 }
@@ -287,7 +219,7 @@ static const char *set_throttle(cmd_parms *cmd, void *config, int argc, char *co
     apr_off_t failures;
 
     if (argc == 0) {
-        return nothing_given(cmd, form);
+        return authws_word_missing(cmd, form);
     }
     if (argc == 1 && !ap_cstr_casecmp(argv[0], "Off")) {
         dir->throttle = limit;
@@ -295,14 +227,15 @@ static const char *set_throttle(cmd_parms *cmd, void *config, int argc, char *co
     }
     if (argc != 3) {
         return apr_psprintf(cmd->pool, "%s: \"%s\" is %s; write %s", cmd->cmd->name,
-                            quoted(cmd->pool, argv[argc > 3 ? 3 : 0]),
+                            authws_word_quoted(cmd->pool, argv[argc > 3 ? 3 : 0]),
                             argc > 3 ? "too much" : "not all", form);
     }
     if (strspn(argv[0], "0123456789") != strlen(argv[0]) ||
         apr_strtoff(&failures, argv[0], NULL, 10) != APR_SUCCESS || failures < 1 ||
         failures > AW_THROTTLE_FAILURES_MAX) {
         return apr_psprintf(cmd->pool, "%s: \"%s\" is not a number of failures, 1 to %d",
-                            cmd->cmd->name, quoted(cmd->pool, argv[0]), AW_THROTTLE_FAILURES_MAX);
+                            cmd->cmd->name, authws_word_quoted(cmd->pool, argv[0]),
+                            AW_THROTTLE_FAILURES_MAX);
     }
     limit->failures = (unsigned)failures;
     error = parse_seconds(&limit->window, cmd, argv[1]);
@@ -325,7 +258,7 @@ static const char *set_secret_file(cmd_parms *cmd, void *config, const char *wor
     server->secret_file = ap_server_root_relative(cmd->pool, word);
     if (!server->secret_file) {
         return apr_psprintf(cmd->pool, "%s: \"%s\" is not a path", cmd->cmd->name,
-                            quoted(cmd->pool, word));
+                            authws_word_quoted(cmd->pool, word));
     }
     error = authws_secret_check(server->secret_file, cmd->pool);
     return error ? apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, error) : NULL;
@@ -339,8 +272,8 @@ static const char *set_shared_memory(cmd_parms *cmd, void *config, const char *w
 
     (void)config;
     if (!error) {
-        error = parse_size(&size, cmd, word, AW_SEGMENT_MIN, (apr_off_t)64 * 1024 * 1024 * 1024,
-                           "64K to 64G");
+        error = authws_word_size(&size, cmd, word, AW_SEGMENT_MIN,
+                                 (apr_off_t)64 * 1024 * 1024 * 1024, "64K to 64G");
     }
     if (error) {
         return error;
@@ -376,5 +309,6 @@ const command_rec authws_commands[] = {
                   "file whose content is the nonce key's secret, the same on every node"),
     AP_INIT_TAKE1("AuthWSSharedMemory", set_shared_memory, NULL, RSRC_CONF,
                   "size of the shared memory segment, of the whole server"),
+    AUTHWS_WS_COMMANDS,
     {0},
 };

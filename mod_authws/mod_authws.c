@@ -16,6 +16,7 @@
 #include "state.h"
 #include "stores.h"
 #include "uplift.h"
+#include "ws/services.h"
 
 static apr_status_t algorithms_term(void *unused)
 {
@@ -34,6 +35,7 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     authws_lookup_init(pconf);
+    authws_services_init(pconf);
     apr_pool_cleanup_register(pconf, NULL, algorithms_term, apr_pool_cleanup_null);
     return authws_stores_init(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
@@ -48,6 +50,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
                      AWLOGNO(2007) "the user hashes of the A1 files cannot be indexed");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    authws_services_post_config(ptemp);
     if (authws_uplift_post_config(pconf) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -70,6 +73,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_insert_error_filter(authws_body_insert, NULL, NULL, APR_HOOK_MIDDLE);
     authws_body_register();
     authws_provider_register(p);
+    authws_services_register(p);
 }
 
 module AP_MODULE_DECLARE_DATA authws_module = {

@@ -4,6 +4,7 @@
 #ifndef MOD_AUTHWS_REACTOR_TRANSPORT_H
 #define MOD_AUTHWS_REACTOR_TRANSPORT_H
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stddef.h>
