@@ -15,9 +15,9 @@
 
 /* At a stop the parent kills after about nine seconds whatever is left, so that all has to be over
  * by then, with time for others to clean up. */
-#define STOP_MAX apr_time_from_msec(3500)
+#define STOP_MAX apr_time_from_sec(3)
 
-/* For the peers' answers to the last close frames. */
+/* For the peers' answers, after the last close frame. */
 #define ANSWER_MAX apr_time_from_msec(1500)
 
 /* Hands a socket over if it can be now. */
@@ -53,8 +53,10 @@ static bool waits(const authws_drain_t *drain, const authws_socket_t *socket)
 static void count(authws_socket_t *socket, void *baton)
 {
     authws_drain_t *drain = baton;
+    const bool open = authws_live_is_open(socket);
 
-    drain->candidates += authws_live_is_open(socket) && !waits(drain, socket);
+    drain->open += open;
+    drain->candidates += open && !waits(drain, socket);
 }
 
 static void close_some(authws_socket_t *socket, void *baton)
@@ -111,13 +113,16 @@ static void close_share(authws_drain_t *drain, apr_time_t now)
     const apr_time_t left = drain->end - now;
     const size_t ticks = left > TICK ? (size_t)(left / TICK) : 1;
 
-    drain->candidates = 0;
+    drain->candidates = drain->open = 0;
     authws_live_each(drain->loop, count, drain);
     drain->quota = (drain->candidates + ticks - 1) / ticks;
     if (drain->quota < QUOTA_MIN) {
         drain->quota = QUOTA_MIN;
     }
     authws_live_each(drain->loop, close_some, drain);
+    if (drain->open > 0) {
+        drain->last = now;
+    }
 }
 
 static void tick(authws_timer_t *timer)
@@ -129,7 +134,8 @@ static void tick(authws_timer_t *timer)
         drain->possible = drain->graceful && authws_handover_possible();
         move_all(drain);
         close_share(drain, now);
-        if (now >= drain->end + ANSWER_MAX) {
+        /* `last` goes along with the time as long as there is an open one. */
+        if (now >= drain->last + ANSWER_MAX || now >= drain->end + ANSWER_MAX) {
             authws_live_each(drain->loop, drop, drain);
         }
     }
@@ -155,7 +161,7 @@ void authws_drain_begin(authws_drain_t *drain, authws_loop_t *loop, bool gracefu
         drain->tick.due = tick;
         drain->outlet.ready = outlet_ready;
         drain->scratch = malloc(AUTHWS_LOOP_BUFFER); /* without it none is handed over */
-        drain->began = now;
+        drain->began = drain->last = now;
         drain->end = end;
         drain->graceful = graceful;
     } else if (!graceful) {

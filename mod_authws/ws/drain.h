@@ -20,9 +20,10 @@ typedef struct authws_drain_t {
     authws_source_t outlet; /* watched while the way over is full */
     unsigned char *scratch;
     apr_time_t began, end;
+    apr_time_t last; /* when the last socket was open */
     bool graceful, leaving, possible, full, outlet_watched;
     size_t quota;                  /* to be closed in the present tick */
-    size_t candidates;             /* counted in it */
+    size_t open, candidates;       /* counted in it */
     size_t moved, closed, dropped; /* in all, for the log */
 } authws_drain_t;
 

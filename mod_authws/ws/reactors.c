@@ -123,7 +123,9 @@ static apr_status_t reactors_end(void *pchild)
 {
     size_t moved = 0, closed = 0, dropped = 0;
 
-    authws_reactors_child_stopping(pchild, 0); /* nothing, when it has been called */
+    if (atomic_load(&reactors.phase) == RUNNING) {
+        authws_reactors_child_stopping(pchild, 0);
+    }
     for (unsigned i = 0; i < reactors.count; i++) {
         authws_loop_post(reactors.list[i].loop, &reactors.list[i].leave_post);
     }
