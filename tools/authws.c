@@ -12,18 +12,23 @@
 #include "digest/algorithm.h"
 
 static const char help[] =
-    "Usage: authws bench digest [options] URL\n"
+    "Usage: authws connect [options] URL\n"
+    "       authws bench digest [options] URL\n"
+    "       authws bench ws [options] URL\n"
     "       authws --help | --version\n"
     "\n"
+    "  connect        opens a WebSocket: lines in, lines out\n"
     "  bench digest   loads a server with Digest logins and judges its answers\n"
+    "  bench ws       loads a WebSocket and says what it costs\n"
     "\n"
     "Each job says more with --help. Exit status: 0 done, 1 not so, 2 bad usage, 3 file or system\n"
     "error.\n";
 
 static const struct {
-    const char *group, *name;
+    const char *group, *name; /* NULL: the group is the job */
     int (*run)(int argc, char **argv, apr_pool_t *p);
-} jobs[] = {{"bench", "digest", bench_digest}};
+} jobs[] = {
+    {"connect", NULL, connect_run}, {"bench", "digest", bench_digest}, {"bench", "ws", bench_ws}};
 
 #define JOBS (sizeof(jobs) / sizeof(jobs[0]))
 
@@ -73,9 +78,12 @@ int main(int argc, char **argv)
         fputs("authws " AUTHWS_VERSION "\n", stdout);
         return EXIT_DONE;
     }
-    for (size_t i = 0; argc > 2 && i < JOBS; i++) {
-        if (strcmp(argv[1], jobs[i].group) == 0 && strcmp(argv[2], jobs[i].name) == 0) {
-            return run(i, argc - 2, argv + 2);
+    for (size_t i = 0; argc > 1 && i < JOBS; i++) {
+        const int words = jobs[i].name ? 2 : 1;
+
+        if (argc > words && strcmp(argv[1], jobs[i].group) == 0 &&
+            (words == 1 || strcmp(argv[2], jobs[i].name) == 0)) {
+            return run(i, argc - words, argv + words);
         }
     }
     if (argc > 2) {

@@ -15,4 +15,10 @@ void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* `authws bench digest`; argv[0] is "digest". Returns the exit status. */
 int bench_digest(int argc, char **argv, apr_pool_t *p);
 
+/* `authws connect`; argv[0] is "connect". */
+int connect_run(int argc, char **argv, apr_pool_t *p);
+
+/* `authws bench ws`; argv[0] is "ws". */
+int bench_ws(int argc, char **argv, apr_pool_t *p);
+
 #endif

@@ -1,4 +1,4 @@
-# How configure finds APR, OpenSSL's libcrypto, utf8proc, zlib, CUnit and httpd.
+# How configure finds APR, OpenSSL's libcrypto and libssl, utf8proc, zlib, CUnit and httpd.
 # SPDX-License-Identifier: Apache-2.0
 
 # Headers that are not ours come by -isystem: our warnings are not meant for them.
@@ -20,6 +20,10 @@ AC_DEFUN([AUTHWS_FIND_CRYPTO], [
         [AC_MSG_ERROR([openssl/evp.h not found: install OpenSSL's development files (libssl-dev)])])
     AC_CHECK_LIB([crypto], [EVP_MD_fetch], [CRYPTO_LIBS=-lcrypto],
         [AC_MSG_ERROR([libcrypto of OpenSSL 3.0 or newer not found])])
+    SSL_LIBS=
+    AC_CHECK_LIB([ssl], [SSL_CTX_load_verify_file], [SSL_LIBS=-lssl],
+        [AC_MSG_ERROR([libssl of OpenSSL 3.0 or newer not found])], [-lcrypto])
+    AC_SUBST([SSL_LIBS])
     AC_SUBST([CRYPTO_LIBS])])
 
 AC_DEFUN([AUTHWS_FIND_UTF8PROC], [
