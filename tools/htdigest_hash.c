@@ -122,6 +122,8 @@ batch_t *crew_next(crew_t *crew)
     while (batch->state == BATCH_FULL || batch->state == BATCH_BUSY) {
         pthread_cond_wait(&crew->changed, &crew->lock);
     }
+    batch->computed = batch->state == BATCH_DONE;
+    batch->state = BATCH_EMPTY;
     pthread_mutex_unlock(&crew->lock);
     return batch;
 }
@@ -168,7 +170,7 @@ void batch_clear(batch_t *batch)
     aw_wipe(batch->rows, batch->count * sizeof(batch->rows[0]));
     aw_wipe(batch->text, batch->used);
     batch->count = batch->used = 0;
-    batch->state = BATCH_EMPTY;
+    batch->computed = false;
 }
 
 void crew_end(crew_t *crew)

@@ -25,7 +25,8 @@ typedef struct hash_row_t {
 
 typedef struct batch_t {
     enum { BATCH_EMPTY, BATCH_FULL, BATCH_BUSY, BATCH_DONE } state; /* the crew's lock */
-    apr_status_t status;                                            /* of the hashing */
+    bool computed;       /* crew_next: the rows have their values */
+    apr_status_t status; /* of the hashing */
     size_t count, used;
     hash_row_t rows[BATCH_ROWS];
     char text[BATCH_TEXT];
@@ -39,7 +40,7 @@ apr_status_t crew_start(crew_t **crew, unsigned mask);
 
 size_t crew_batches(const crew_t *crew);
 
-/* The next batch of the ring, once it is computed: take its rows where its state is BATCH_DONE,
+/* The next batch of the ring, which no thread has any more: take its rows where it is computed,
  * then batch_clear it, fill it and hand it on with crew_submit, or let it be. */
 batch_t *crew_next(crew_t *crew);
 void crew_submit(crew_t *crew, batch_t *batch);

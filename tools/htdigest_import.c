@@ -157,11 +157,11 @@ static int fill(import_t *in, batch_t *batch)
 /* Takes what has been computed. */
 static int absorb(import_t *in, batch_t *batch)
 {
-    if (batch->state == BATCH_DONE && batch->status != APR_SUCCESS) {
+    if (batch->computed && batch->status != APR_SUCCESS) {
         complain("OpenSSL does not offer all of these algorithms here; choose others with -a");
         return EXIT_SYSTEM;
     }
-    for (size_t i = 0; batch->state == BATCH_DONE && i < batch->count; i++) {
+    for (size_t i = 0; batch->computed && i < batch->count; i++) {
         const hash_row_t *row = &batch->rows[i];
         const apr_status_t rv = aw_a1_users_add(in->bulk.users, row->user, row->realm, &row->value);
 
