@@ -30,7 +30,13 @@ typedef struct aw_segment_table_t {
 } aw_segment_table_t;
 
 /* Numbers of the kinds; never used again for another. */
-enum { AW_TABLE_NC = 1, AW_TABLE_COUNTERS = 2, AW_TABLE_THROTTLE = 3, AW_TABLE_ACCEPTORS = 5 };
+enum {
+    AW_TABLE_NC = 1,
+    AW_TABLE_COUNTERS = 2,
+    AW_TABLE_THROTTLE = 3,
+    AW_TABLE_CONNECTIONS = 4,
+    AW_TABLE_ACCEPTORS = 5
+};
 
 typedef struct aw_segment_t aw_segment_t; /* the header, at the start of the mapping */
 
