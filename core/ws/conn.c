@@ -45,6 +45,7 @@ static void stop(aw_ws_reader_t *r)
         aw_ws_deflate_close(&conn->deflate, r->pool);
     }
     conn->first = 0;
+    conn->head_len = 0;
     conn->state = STATE_DONE;
 }
 
@@ -314,6 +315,11 @@ aw_ws_event_e aw_ws_conn_read(aw_ws_conn_t *conn, const aw_ws_settings_t *settin
     } while (event == AW_WS_GO_ON);
     *used = event == AW_WS_EVENT_MORE ? len : len - reader.len;
     return (aw_ws_event_e)event;
+}
+
+void aw_ws_conn_restart(aw_ws_conn_t *conn, aw_ws_pool_t *pool)
+{
+    aw_ws_deflate_restart(&conn->deflate, pool);
 }
 
 void aw_ws_conn_rest(aw_ws_conn_t *conn, aw_ws_pool_t *pool)

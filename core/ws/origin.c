@@ -139,8 +139,8 @@ static const char *split_authority(origin_t *out, aw_span_t authority)
 /* NULL, or what is wrong. `wild`: a "*." may lead the host; it stays in out->host. */
 static const char *parse(origin_t *out, aw_span_t word, bool wild)
 {
-    const char *end = word.ptr + word.len;
     const char *colon = word.len > 0 ? memchr(word.ptr, ':', word.len) : NULL;
+    const char *end = colon != NULL ? word.ptr + word.len : NULL;
     struct in6_addr bytes;
     aw_span_t name;
 

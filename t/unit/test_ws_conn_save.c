@@ -197,6 +197,22 @@ static void test_new_limits(void)
     ws_end_close(&other);
 }
 
+/* A connection that has failed is one that reads no more, there as here. */
+static void test_move_failed(void)
+{
+    ws_end_t end, other;
+
+    ws_end_init(&end, false, NULL);
+    ws_end_init(&other, false, NULL);
+    ws_feed(&end, "\x82\xfe\x00", 3);
+    ws_feed(&end, "\x7d", 1);
+    move(&end, &other);
+    ws_feed(&other, "\x81\x80\x01\x02\x03\x04", 6);
+    CU_ASSERT_STRING_EQUAL(other.said, "FAILED(1002) ");
+    ws_end_close(&end);
+    ws_end_close(&other);
+}
+
 static void test_move_window(void)
 {
     static const unsigned char hello[] = "\xf2\x48\xcd\xc9\xc9\x07\x00";
@@ -226,6 +242,7 @@ static const unit_test_t tests[] = {
     {"a connection goes on elsewhere from any byte", test_move},
     {"a state that was tampered with is refused or does no harm", test_hostile},
     {"the limits are those of the process that takes it up", test_new_limits},
+    {"a connection that has failed reads no more anywhere", test_move_failed},
     {"the window of compressed messages moves, half a message does not", test_move_window},
     {NULL, NULL}};
 const unit_suite_t ws_conn_save_suite = {"ws_conn_save", tests};
