@@ -113,6 +113,10 @@ static inline bool aw_ws_conn_close_received(const aw_ws_conn_t *conn)
  * then. What is half there stays. */
 void aw_ws_conn_rest(aw_ws_conn_t *conn, aw_ws_pool_t *pool);
 
+/* Has our own compression start anew: to be called before a compressed frame is sent that was not
+ * made by aw_ws_conn_write on this connection (one for many, from an empty window). At any time. */
+void aw_ws_conn_restart(aw_ws_conn_t *conn, aw_ws_pool_t *pool);
+
 /* Ends it and gives everything back; conn is as after _init without deflate. */
 void aw_ws_conn_end(aw_ws_conn_t *conn, aw_ws_pool_t *pool);
 

@@ -287,6 +287,13 @@ aw_ws_inflate_e aw_ws_inflate_end(aw_ws_deflate_t **deflate, const aw_ws_deflate
 
 /* --- both --- */
 
+void aw_ws_deflate_restart(aw_ws_deflate_t **deflate, aw_ws_pool_t *pool)
+{
+    if (*deflate != NULL && (*deflate)->out != NULL) {
+        give_up_deflater(pool, &(*deflate)->out);
+    }
+}
+
 void aw_ws_deflate_rest(aw_ws_deflate_t **deflate, aw_ws_pool_t *pool)
 {
     aw_ws_deflate_t *const d = *deflate;

@@ -83,6 +83,10 @@ aw_ws_inflate_e aw_ws_inflate_end(aw_ws_deflate_t **deflate, const aw_ws_deflate
 /* Gives back what can be given back of an idle connection's state. Not within a message. */
 void aw_ws_deflate_rest(aw_ws_deflate_t **deflate, aw_ws_pool_t *pool);
 
+/* Has our own deflater start anew: to be called when a compressed message that it has not made was
+ * sent, since the peer's window is not what it thinks then. At any time; nothing else changes. */
+void aw_ws_deflate_restart(aw_ws_deflate_t **deflate, aw_ws_pool_t *pool);
+
 /* Ends it. *deflate becomes NULL; it may be before. */
 void aw_ws_deflate_close(aw_ws_deflate_t **deflate, aw_ws_pool_t *pool);
 
