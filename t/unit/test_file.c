@@ -289,6 +289,48 @@ static void keeps_foreign_changes(void)
 enum { THREADS = 4, EDITS = 25 };
 
 /* Adds one character again and again. */
+/* Writes as many pieces as `baton` says, some larger than any buffer; with 50 it fails then. */
+static apr_status_t write_pieces(void *baton, aw_file_write_fn write, void *sink)
+{
+    static char piece[40000];
+    const size_t *pieces = baton;
+    apr_status_t rv = APR_SUCCESS;
+
+    memset(piece, 'p', sizeof(piece));
+    for (size_t i = 0; i < *pieces && rv == APR_SUCCESS; i++) {
+        rv = write(sink, (aw_span_t){piece, i * 997 % sizeof(piece)});
+    }
+    return rv == APR_SUCCESS && *pieces == 50 ? APR_EGENERAL : rv;
+}
+
+static void takes_pieces_of_any_size_or_nothing(void)
+{
+    size_t pieces = 49, len = 0;
+    aw_file_edit_t *edit = NULL;
+    aw_span_t text;
+    aw_file_id_t id;
+
+    begin();
+    put(in("a"), "old", 0600);
+    CU_ASSERT_EQUAL(aw_file_open_edit(&edit, &text, in("a"), false, 0, NULL, NULL, pool),
+                    APR_SUCCESS);
+    CU_ASSERT_EQUAL(aw_file_commit_edit_from(edit, write_pieces, &pieces), APR_SUCCESS);
+    for (size_t i = 0; i < pieces; i++) {
+        len += i * 997 % 40000;
+    }
+    CU_ASSERT_EQUAL(aw_file_read(in("a"), 10 * len, &text, &id, pool), APR_SUCCESS);
+    CU_ASSERT_EQUAL(text.len, len);
+    CU_ASSERT_EQUAL(strspn(text.ptr, "p"), len);
+    pieces = 50;
+    CU_ASSERT_EQUAL(aw_file_open_edit(&edit, &text, in("a"), false, 0, NULL, NULL, pool),
+                    APR_SUCCESS);
+    CU_ASSERT_EQUAL(aw_file_commit_edit_from(edit, write_pieces, &pieces), APR_EGENERAL);
+    CU_ASSERT_EQUAL(aw_file_read(in("a"), 10 * len, &text, &id, pool), APR_SUCCESS);
+    CU_ASSERT_EQUAL(text.len, len);
+    CU_ASSERT_NOT_EQUAL(access(in(".a.authws-new"), F_OK), 0);
+    end();
+}
+
 static void *append(void *baton)
 {
     apr_pool_t *p = NULL;
@@ -352,6 +394,8 @@ static const unit_test_t tests[] = {
      refuses_what_stands_in_the_way},
     {"what a killed process left is removed", removes_what_a_killed_process_left},
     {"what a program without the lock wrote is not lost", keeps_foreign_changes},
+    {"a version written in pieces of any size is whole, one that fails leaves the old",
+     takes_pieces_of_any_size_or_nothing},
     {"no update of four threads is lost", loses_no_update},
     {"a deleted lock file is made again", survives_deletion_of_the_lock},
     {NULL, NULL}};
