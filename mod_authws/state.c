@@ -38,6 +38,7 @@ typedef struct retained_t {
 static aw_nc_table_t nc_table;
 static aw_throttle_t throttle;
 static aw_counters_t counters;
+static aw_connections_t connections;
 static aw_acceptors_t acceptors;
 static apr_time_t created;
 
@@ -129,16 +130,29 @@ static size_t segment_asked(server_rec *s)
     return asked ? asked : SEGMENT_DEFAULT;
 }
 
+/* Lines of the table of connections: an eighth of the memory, as far as it gets better by it. */
+static size_t connection_lines(size_t asked)
+{
+    size_t lines = AW_CONNECTIONS_LINES;
+
+    while (lines > AW_CONNECTIONS_WINDOW && AW_CONNECTIONS_SIZE(lines) > asked / 8) {
+        lines /= 2;
+    }
+    return lines;
+}
+
 /* The segment for so much memory: counters, an eighth for the throttle, the rest for nonces. */
 static apr_status_t segment_make(retained_t *retained, size_t asked)
 {
     const size_t for_throttle = asked / 8;
+    const size_t for_connections = AW_CONNECTIONS_SIZE(connection_lines(asked));
     const aw_segment_table_t tables[] = {
         {AW_TABLE_COUNTERS, AW_COUNTERS_VERSION, AW_COUNTERS_SIZE},
         {AW_TABLE_THROTTLE, AW_THROTTLE_VERSION, for_throttle},
         {AW_TABLE_ACCEPTORS, AW_ACCEPTORS_VERSION, AW_ACCEPTORS_SIZE},
+        {AW_TABLE_CONNECTIONS, AW_CONNECTIONS_VERSION, for_connections},
         {AW_TABLE_NC, AW_NC_TABLE_VERSION,
-         asked - for_throttle - AW_COUNTERS_SIZE - AW_ACCEPTORS_SIZE},
+         asked - for_throttle - for_connections - AW_COUNTERS_SIZE - AW_ACCEPTORS_SIZE},
     };
     unsigned char random[4];
     aw_segment_t *segment;
@@ -168,13 +182,20 @@ static const char *segment_lacks(aw_segment_t *segment)
         !aw_segment_find(segment, AW_TABLE_COUNTERS, AW_COUNTERS_VERSION, NULL)) {
         return "its throttle or counters have another layout";
     }
-    if (!aw_segment_find(segment, AW_TABLE_ACCEPTORS, AW_ACCEPTORS_VERSION, NULL)) {
-        return "its table of processes has another layout";
+    if (!aw_segment_find(segment, AW_TABLE_ACCEPTORS, AW_ACCEPTORS_VERSION, NULL) ||
+        !aw_segment_find(segment, AW_TABLE_CONNECTIONS, AW_CONNECTIONS_VERSION, NULL)) {
+        return "its tables of processes and connections have another layout";
     }
     return NULL;
 }
 
-/* Lays throttle and counters over the segment. */
+static bool is_alive(uint64_t who, void *unused)
+{
+    (void)unused;
+    return aw_acceptors_alive(who);
+}
+
+/* Lays all tables but that of nonces over the segment. */
 static apr_status_t tables_attach(const retained_t *retained, aw_segment_t *segment)
 {
     const aw_span_t label = AW_SPAN_LIT("authws throttle");
@@ -192,6 +213,10 @@ static apr_status_t tables_attach(const retained_t *retained, aw_segment_t *segm
     if (rv == APR_SUCCESS) {
         memory = aw_segment_find(segment, AW_TABLE_ACCEPTORS, AW_ACCEPTORS_VERSION, &size);
         rv = aw_acceptors_init(&acceptors, memory, size);
+    }
+    if (rv == APR_SUCCESS) {
+        memory = aw_segment_find(segment, AW_TABLE_CONNECTIONS, AW_CONNECTIONS_VERSION, &size);
+        rv = aw_connections_init(&connections, memory, size, is_alive, NULL);
     }
     aw_wipe(key, sizeof(key));
     return rv;
@@ -317,6 +342,31 @@ const aw_counters_t *authws_state_counters(void)
 const aw_acceptors_t *authws_state_acceptors(void)
 {
     return &acceptors;
+}
+
+const aw_connections_t *authws_state_connections(void)
+{
+    return &connections;
+}
+
+static apr_status_t connections_end(void *unused)
+{
+    (void)unused;
+    aw_connections_close(&connections);
+    return APR_SUCCESS;
+}
+
+void authws_state_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    const apr_status_t rv = aw_connections_open(&connections, aw_acceptors_self());
+
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+                     AWLOGNO(2130) "this process cannot count connections: AuthWSUserConnections "
+                                   "refuses all that come to it");
+        return;
+    }
+    apr_pool_cleanup_register(pchild, NULL, connections_end, apr_pool_cleanup_null);
 }
 
 bool authws_state_random(void *out, size_t n)

@@ -5,6 +5,7 @@
 #define MOD_AUTHWS_STATE_H
 
 #include "config.h"
+#include "session/connections.h"
 #include "shm/acceptors.h"
 #include "shm/counters.h"
 
@@ -28,6 +29,12 @@ const aw_counters_t *authws_state_counters(void);
 
 /* Which processes take live sockets over. Any thread. */
 const aw_acceptors_t *authws_state_acceptors(void);
+
+/* How many WebSockets users have open. Any thread, in a child process. */
+const aw_connections_t *authws_state_connections(void);
+
+/* child_init hook: this process's place among those that count connections. */
+void authws_state_child_init(apr_pool_t *pchild, server_rec *s);
 
 /* Random bytes for nonces, never given out twice; `n` at most 512. Any thread. False when OpenSSL
  * has none. */

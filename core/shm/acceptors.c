@@ -64,7 +64,7 @@ uint64_t aw_acceptors_self(void)
     return (uint64_t)pid << 32 | start;
 }
 
-static bool is_alive(uint64_t who)
+bool aw_acceptors_alive(uint64_t who)
 {
     const pid_t pid = (pid_t)(who >> 32);
     uint32_t start = 0;
@@ -89,7 +89,7 @@ bool aw_acceptors_add(const aw_acceptors_t *acceptors, uint64_t who)
         if (found == who) {
             return true;
         }
-        if ((found == 0 || !is_alive(found)) &&
+        if ((found == 0 || !aw_acceptors_alive(found)) &&
             atomic_compare_exchange_strong_explicit(&slots[i], &found, who, memory_order_relaxed,
                                                     memory_order_relaxed)) {
             return true;
@@ -118,7 +118,7 @@ bool aw_acceptors_others(const aw_acceptors_t *acceptors, uint64_t who)
     for (size_t i = 0; i < acceptors->count; i++) {
         const uint64_t found = atomic_load_explicit(&slots[i], memory_order_relaxed);
 
-        if (found != 0 && found != who && is_alive(found)) {
+        if (found != 0 && found != who && aw_acceptors_alive(found)) {
             return true;
         }
     }

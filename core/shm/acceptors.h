@@ -34,6 +34,9 @@ apr_status_t aw_acceptors_init(aw_acceptors_t *acceptors, void *memory, size_t s
 /* What stands for the calling process; asks the kernel, so once after a fork is enough. */
 uint64_t aw_acceptors_self(void);
 
+/* Whether the process that this stands for is still there; reads a file of /proc. Any thread. */
+bool aw_acceptors_alive(uint64_t who);
+
 /* Adds a process, once. False when every slot is another living process's. Any thread. */
 bool aw_acceptors_add(const aw_acceptors_t *acceptors, uint64_t who);
 
