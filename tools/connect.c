@@ -141,6 +141,9 @@ static void take_event(session_t *session, aw_ws_event_e event, const aw_ws_foun
     switch (event) {
     case AW_WS_EVENT_MESSAGE:
         print_message(session, found);
+        if (session->close_at > 0 && !aw_ws_conn_close_sent(&session->conn)) {
+            session->close_at = now_ms() + session->options->linger_ms;
+        }
         break;
     case AW_WS_EVENT_PING:
         send_frame(session, AW_WS_PONG, found->data, found->len);
@@ -232,11 +235,7 @@ static void end_input(session_t *session)
         send_line(session, session->line.data + session->line.from,
                   session->line.len - session->line.from);
     }
-    if (session->options->linger_ms > 0) {
-        session->close_at = now_ms() + session->options->linger_ms;
-    } else {
-        send_close(session, AW_WS_CODE_NORMAL, NULL);
-    }
+    session->close_at = now_ms() + session->options->linger_ms;
 }
 
 static void read_input(session_t *session)

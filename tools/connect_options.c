@@ -18,7 +18,8 @@ static const char help[] =
     "\n" DIAL_HELP "      --binary             send lines as binary messages\n"
     "      --no-input           do not read standard input: listen until the "
     "server closes\n"
-    "      --linger SECONDS     listen for so long after the end of the input\n"
+    "      --linger SECONDS     after the end of the input go on until nothing has come for so\n"
+    "                           long, 0.5 without it\n"
     "      --ping SECONDS       send a ping so often\n"
     "      --max-message BYTES  largest message to take, 16777216 without it\n"
     "  -v, --verbose            say on standard error what happens\n"
@@ -85,7 +86,7 @@ int connect_options_read(connect_options_t *options, int argc, char **argv, bool
     dial_raw_t raw;
     int option;
 
-    *options = (connect_options_t){.max_message = 16 * 1024 * 1024};
+    *options = (connect_options_t){.max_message = 16 * 1024 * 1024, .linger_ms = 500};
     dial_options_begin(&raw, &options->dial, p);
     while ((option = getopt_long(argc, argv, DIAL_SHORT_OPTIONS "v", long_options, NULL)) != -1) {
         if (option == OPTION_HELP) {

@@ -12,7 +12,7 @@ typedef struct connect_options_t {
     bool no_input; /* standard input is not read */
     bool verbose;  /* says on standard error what happens */
     int ping_ms;   /* 0: never */
-    int linger_ms; /* how long to go on listening after the end of the input */
+    int linger_ms; /* after the end of the input: until nothing has come for so long */
     uint64_t max_message;
 } connect_options_t;
 
