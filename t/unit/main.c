@@ -35,6 +35,7 @@ static const unit_suite_t *const suites[] = {
     &a1_index_suite,     &a1_share_suite,
     &a1_uplift_suite,    &throttle_suite,
     &counters_suite,     &acceptors_suite,
+    &loop_suite,         &live_suite,
 };
 
 #define SUITES (sizeof suites / sizeof suites[0])
