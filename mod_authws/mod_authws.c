@@ -16,7 +16,13 @@
 #include "state.h"
 #include "stores.h"
 #include "uplift.h"
+#include "ws/answer.h"
+#include "ws/blocking.h"
+#include "ws/detach.h"
+#include "ws/handover.h"
+#include "ws/reactors.h"
 #include "ws/services.h"
+#include "ws/upgrade.h"
 
 static apr_status_t algorithms_term(void *unused)
 {
@@ -54,7 +60,28 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     if (authws_uplift_post_config(pconf) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    return authws_state_post_config(pconf, plog, ptemp, s);
+    const int status = authws_state_post_config(pconf, plog, ptemp, s);
+    if (status == OK && authws_endpoints_any()) {
+        authws_handover_post_config(s);
+    }
+    return status;
+}
+
+/* What belongs to WebSockets. */
+static void register_ws_hooks(apr_pool_t *p)
+{
+    ap_hook_child_init(authws_state_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(authws_detach_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(authws_blocking_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(authws_reactors_child_init, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_child_stopping(authws_reactors_child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Before mod_proxy, which has its own idea of a handshake; and before httpd's handler for
+     * files, which answers 404 where there is none. */
+    ap_hook_handler(authws_upgrade_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(authws_upgrade_required, NULL, NULL, APR_HOOK_REALLY_LAST - 1);
+    authws_answer_register();
+    authws_detach_register(p);
+    authws_services_register(p);
 }
 
 static void register_hooks(apr_pool_t *p)
@@ -73,7 +100,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_insert_error_filter(authws_body_insert, NULL, NULL, APR_HOOK_MIDDLE);
     authws_body_register();
     authws_provider_register(p);
-    authws_services_register(p);
+    register_ws_hooks(p);
 }
 
 module AP_MODULE_DECLARE_DATA authws_module = {

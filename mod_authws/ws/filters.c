@@ -162,8 +162,11 @@ static void filters_finish(authws_transport_t *transport)
         (void)ap_pass_brigade(c->output_filters, filters->out);
         apr_brigade_cleanup(filters->out);
     } else {
-        (void)ap_shutdown_conn(c, 1); /* TLS: close_notify */
+        /* TLS: close_notify, after which mod_ssl's filters must not be asked any more. What the
+         * client may still send is discarded by httpd when it ends the connection. */
+        (void)ap_shutdown_conn(c, 1);
         (void)shutdown(transport->fd, SHUT_WR);
+        filters->ended = true;
     }
 }
 
