@@ -18,8 +18,9 @@
 #define MAGIC        0x61774831u /* of the retained pair, and of messages */
 #define VERSION      1u
 
-/* Taken at one event, so that the loop's own sockets are served in between. */
-#define TAKE_MAX 32
+/* Taken at one event, so that the loop's own sockets are served in between, and other processes
+ * take their share. */
+#define TAKE_MAX 8
 
 typedef struct retained_t {
     uint32_t magic, version;
@@ -228,7 +229,11 @@ static const char *take_up(const unsigned char *message, size_t len, int fd, aut
         return "of a location that has no such service any more";
     }
     (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    return authws_live_resume(&live, state, header.size, fd, loop) ? NULL : "not as it was saved";
+    if (!authws_live_resume(&live, state, header.size, fd, loop)) {
+        authws_account_dropped(&account);
+        return "not as it was saved";
+    }
+    return NULL;
 }
 
 static void receiver_ready(authws_source_t *source, uint32_t events)
