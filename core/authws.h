@@ -22,6 +22,7 @@
 #include "digest/params.h"
 #include "digest/respond.h"
 #include "digest/verify.h"
+#include "session/connections.h"
 #include "session/throttle.h"
 #include "store/a1.h"
 #include "store/a1_edit.h"
@@ -30,6 +31,14 @@
 #include "store/a1_store.h"
 #include "store/a1_table.h"
 #include "store/a1_uplift.h"
+#include "ws/conn.h"
+#include "ws/deflate.h"
+#include "ws/frame.h"
+#include "ws/handshake.h"
+#include "ws/mask.h"
+#include "ws/origin.h"
+#include "ws/pool.h"
+#include "ws/utf8.h"
 #include "store/a1_users.h"
 
 #endif

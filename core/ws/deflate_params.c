@@ -264,6 +264,7 @@ bool aw_ws_deflate_answer(aw_ws_deflate_params_t *params, char answer[AW_WS_EXTE
     while (next_extension(&in)) {
         any = true;
         if (!take_extension(&in, &terms, false)) {
+            answer[0] = '\0'; /* of an earlier offer */
             return false;
         }
         if (policy->on && !chosen.on) {
