@@ -22,6 +22,7 @@ struct aw_ws_deflate_t {
     aw_ws_state_t *in;     /* at work within a message, kept between two, or NULL */
     unsigned char *window; /* what is left of an inflater that was given back */
     size_t window_len;
+    unsigned char in_window; /* as agreed upon, once there is an inflater */
     bool in_message;
     bool at_start;           /* nothing came since the message's start or its last final block */
     unsigned char tail_used; /* bytes of the tail that have gone in */
@@ -120,6 +121,18 @@ bool aw_ws_deflate_message(aw_ws_deflate_t **deflate, const aw_ws_deflate_params
 
 /* --- in --- */
 
+/* Cuts an inflater's window to what the peer may still refer to: the last bytes. */
+static unsigned cut_window(const aw_ws_deflate_t *deflate, unsigned char *window, unsigned len)
+{
+    const unsigned most = 1u << deflate->in_window;
+
+    if (len > most) {
+        memmove(window, window + len - most, most);
+        len = most;
+    }
+    return len;
+}
+
 /* Keeps the window's bytes of a kept inflater instead of the inflater. When memory is out, the
  * inflater stays. */
 static void give_up_inflater(aw_ws_pool_t *pool, aw_ws_deflate_t *deflate)
@@ -137,6 +150,10 @@ static void give_up_inflater(aw_ws_pool_t *pool, aw_ws_deflate_t *deflate)
             return;
         }
         (void)inflateGetDictionary(&state->z, window, &len);
+        const unsigned kept = cut_window(deflate, window, len);
+        unsigned char *const less = kept < len ? realloc(window, kept) : NULL;
+        window = less != NULL ? less : window;
+        len = kept;
     }
     deflate->window = window;
     deflate->window_len = len;
@@ -157,7 +174,7 @@ static aw_ws_state_t *begin_message(aw_ws_deflate_t **deflate, const aw_ws_defla
     if (d->in != NULL) {
         aw_ws_state_resume(&pool->inflaters, d->in);
     } else {
-        d->in = aw_ws_inflater_borrow(pool, params->in_window);
+        d->in = aw_ws_inflater_borrow(pool);
         if (d->in == NULL) {
             return NULL;
         }
@@ -171,6 +188,7 @@ static aw_ws_state_t *begin_message(aw_ws_deflate_t **deflate, const aw_ws_defla
         d->window = NULL;
         d->window_len = 0;
     }
+    d->in_window = params->in_window;
     d->in_message = true;
     d->at_start = true;
     d->tail_used = 0;
@@ -345,7 +363,7 @@ size_t aw_ws_deflate_save(const aw_ws_deflate_t *deflate, unsigned char *window)
     if (deflate->in != NULL) {
         /* It only copies, whatever its prototype says. */
         return inflateGetDictionary((z_stream *)(uintptr_t)&deflate->in->z, window, &len) == Z_OK
-                   ? len
+                   ? cut_window(deflate, window, len)
                    : 0;
     }
     if (deflate->window_len > 0) {

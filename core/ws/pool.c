@@ -172,9 +172,9 @@ aw_ws_state_t *aw_ws_deflater_borrow(aw_ws_pool_t *pool, unsigned window, unsign
     return state;
 }
 
-aw_ws_state_t *aw_ws_inflater_borrow(aw_ws_pool_t *pool, unsigned window)
+aw_ws_state_t *aw_ws_inflater_borrow(aw_ws_pool_t *pool)
 {
-    aw_ws_state_t *state = find_unused(&pool->inflaters, window, 0);
+    aw_ws_state_t *state = find_unused(&pool->inflaters, 0, 0);
 
     if (state != NULL) {
         (void)inflateReset(&state->z); /* likewise */
@@ -184,11 +184,10 @@ aw_ws_state_t *aw_ws_inflater_borrow(aw_ws_pool_t *pool, unsigned window)
     if (state == NULL) {
         return NULL;
     }
-    if (inflateInit2(&state->z, -(int)window) != Z_OK) {
+    if (inflateInit2(&state->z, -MAX_WBITS) != Z_OK) {
         free(state);
         return NULL;
     }
-    state->window = (unsigned char)window;
     return state;
 }
 

@@ -27,7 +27,7 @@ struct aw_ws_state_t {
     z_stream z;
     aw_ws_state_t *older, *newer; /* among the kept */
     aw_ws_state_t **owner;        /* of a kept one: where the connection has it */
-    unsigned char window, level;  /* level: 0 for inflaters */
+    unsigned char window, level;  /* of a deflater; 0 for inflaters */
 };
 
 typedef struct aw_ws_states_t {
@@ -54,10 +54,13 @@ AW_PRIVATE aw_ws_buffer_t *aw_ws_pool_scratch(aw_ws_pool_t *pool);
 /* Gives what is too large to be kept back to the system. The scratch buffer's content is gone. */
 AW_PRIVATE void aw_ws_pool_trim(aw_ws_pool_t *pool);
 
-/* A fresh deflater or inflater for a window of 2^window bytes. NULL when memory is out. */
+/* A fresh deflater for a window of 2^window bytes, or an inflater. NULL when memory is out.
+ * Inflaters have the largest window, whatever was agreed upon: zlib does not see a distance that
+ * is too large within what one call puts out, so that a smaller window would make the fate of a
+ * peer that does not keep to it depend on how its bytes are split. */
 AW_PRIVATE aw_ws_state_t *aw_ws_deflater_borrow(aw_ws_pool_t *pool, unsigned window,
                                                 unsigned level);
-AW_PRIVATE aw_ws_state_t *aw_ws_inflater_borrow(aw_ws_pool_t *pool, unsigned window);
+AW_PRIVATE aw_ws_state_t *aw_ws_inflater_borrow(aw_ws_pool_t *pool);
 
 /* Gives a state back that is at work. NULL is allowed. */
 AW_PRIVATE void aw_ws_deflater_return(aw_ws_pool_t *pool, aw_ws_state_t *state);

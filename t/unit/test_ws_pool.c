@@ -99,7 +99,7 @@ static void unused_states_are_bounded_and_used_again(void)
 
     for (unsigned i = 0; i < MANY; i++) {
         out[i] = aw_ws_deflater_borrow(pool, 9 + i % 7, 1 + i % 9);
-        in[i] = aw_ws_inflater_borrow(pool, 8 + i % 8);
+        in[i] = aw_ws_inflater_borrow(pool);
         CU_ASSERT_PTR_NOT_NULL_FATAL(out[i]);
         CU_ASSERT_PTR_NOT_NULL_FATAL(in[i]);
     }
@@ -126,13 +126,13 @@ static void the_state_used_longest_ago_is_given_up(void)
     aw_ws_state_t *owners[MANY];
 
     for (unsigned i = 0; i < MANY - 1; i++) {
-        owners[i] = aw_ws_inflater_borrow(pool, 8);
+        owners[i] = aw_ws_inflater_borrow(pool);
         CU_ASSERT_PTR_NULL(aw_ws_state_keep(&pool->inflaters, &owners[i]));
     }
     /* The first is used once more, so that the second is the oldest. */
     aw_ws_state_resume(&pool->inflaters, owners[0]);
     CU_ASSERT_PTR_NULL(aw_ws_state_keep(&pool->inflaters, &owners[0]));
-    owners[MANY - 1] = aw_ws_inflater_borrow(pool, 8);
+    owners[MANY - 1] = aw_ws_inflater_borrow(pool);
     CU_ASSERT_PTR_EQUAL(aw_ws_state_keep(&pool->inflaters, &owners[MANY - 1]), &owners[1]);
     for (unsigned i = 0; i < MANY; i++) {
         aw_ws_state_resume(&pool->inflaters, owners[i]);
