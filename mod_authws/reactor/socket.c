@@ -298,13 +298,13 @@ static size_t calls_queued(const authws_socket_t *socket)
 {
     const live_t *live = live_of_const(socket);
     const authws_loop_t *loop = live_loop(live);
-    size_t corked = 0;
 
-    if (loop) {
+    /* What is gathered belongs to the loop's thread; another may ask for the rest. */
+    if (loop && authws_loop_is_mine(loop)) {
         const authws_lives_t *lives = authws_loop_lives((authws_loop_t *)(uintptr_t)loop);
-        corked = lives->cork == live ? lives->corked : 0;
+        return live_waiting(live) + (lives->cork == live ? lives->corked : 0);
     }
-    return live_waiting(live) + corked;
+    return live_waiting(live);
 }
 
 static const char *calls_user(const authws_socket_t *socket)

@@ -96,6 +96,11 @@ static apr_interval_time_t look(live_t *live)
     if (settings->ping <= 0) {
         return next;
     }
+    if (live->paused && !live_queued(live)) {
+        /* The answer would not be read; and what waited has been taken. */
+        live->pinged = false;
+        return settings->ping;
+    }
     if (live->pinged) {
         if (live->progress / LEAST_RATE < apr_time_sec(settings->ping_timeout) ||
             live->progress == 0) {
@@ -107,10 +112,6 @@ static apr_interval_time_t look(live_t *live)
     }
     if (idle + UNIT < settings->ping) {
         return next > 0 && next < settings->ping - idle ? next : settings->ping - idle;
-    }
-    if (live->paused) {
-        /* The answer would not be read. */
-        return settings->ping;
     }
     ping_send(live);
     return settings->ping_timeout;

@@ -64,7 +64,7 @@ typedef struct authws_tls_calls_t {
 
 /* TLS over a non-blocking socket; `ssl` and `fd` are owned from now on. The handshake is done;
  * moving write buffers and partial writes are on. `calls` outlives every transport; one set for
- * the whole process. */
+ * the whole process, which ignores SIGPIPE, as httpd does: libssl's own writes would raise it. */
 void authws_transport_tls(authws_transport_t *transport, const authws_tls_calls_t *calls, SSL *ssl,
                           int fd);
 

@@ -38,21 +38,20 @@ static ssize_t tls_read(authws_transport_t *transport, void *out, size_t len)
 {
     SSL *ssl = transport->context;
     size_t done = 0;
+    int n;
 
-    /* A call gives one record at most; several that have come go up together. Only while more is
-     * known to be inside: the descriptor is read once. */
+    /* A call gives one record at most; several that have come go up together: as long as more is
+     * known to be inside, or a full record says that more will follow. */
     do {
-        const size_t room = len - done < INT32_MAX ? len - done : INT32_MAX;
-        int n;
-
         tls->ERR_clear_error();
         errno = 0;
-        n = tls->SSL_read(ssl, (char *)out + done, (int)room);
+        n = tls->SSL_read(ssl, (char *)out + done,
+                          (int)(len - done < INT32_MAX ? len - done : INT32_MAX));
         if (n <= 0) {
             return done ? (ssize_t)done : failure(ssl, n, errno);
         }
         done += (size_t)n;
-    } while (done < len && tls->SSL_has_pending(ssl));
+    } while (done < len && ((size_t)n == RECORD || tls->SSL_has_pending(ssl)));
     return (ssize_t)done;
 }
 
@@ -88,7 +87,10 @@ static ssize_t tls_write2(authws_transport_t *transport, const void *head, size_
 
 static bool tls_pending(const authws_transport_t *transport)
 {
-    return tls->SSL_has_pending((SSL *)transport->context) == 1;
+    SSL *ssl = transport->context;
+
+    /* The end may have been read together with what came before it. */
+    return tls->SSL_has_pending(ssl) == 1 || tls->SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN;
 }
 
 static void tls_finish(authws_transport_t *transport)

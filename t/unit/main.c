@@ -61,6 +61,9 @@ static const unit_suite_t *const suites[] = {
     &acceptors_suite,
     &loop_suite,
     &live_suite,
+    &live_threads_suite,
+    &live_tls_suite,
+    &live_move_suite,
     &ws_memory_suite,
 };
 

@@ -20,7 +20,8 @@ typedef struct unit_suite_t {
 } unit_suite_t;
 
 extern const unit_suite_t ws_conn_suite, ws_conn_deflate_suite, ws_conn_save_suite, ws_frame_suite,
-    ws_handshake_suite, ws_memory_suite, ws_origin_suite, loop_suite, live_suite;
+    ws_handshake_suite, ws_memory_suite, ws_origin_suite, loop_suite, live_suite,
+    live_threads_suite, live_tls_suite, live_move_suite;
 extern const unit_suite_t connections_suite, ws_deflate_suite, ws_deflate_params_suite,
     ws_mask_suite, ws_pool_suite, ws_utf8_suite;
 extern const unit_suite_t bytes_suite, text_suite, normal_suite, file_suite, log_suite, keyed_suite,
