@@ -159,6 +159,7 @@ static void filters_finish(authws_transport_t *transport)
     }
     if (c->master) {
         APR_BRIGADE_INSERT_TAIL(filters->out, apr_bucket_eos_create(c->bucket_alloc));
+        APR_BRIGADE_INSERT_TAIL(filters->out, apr_bucket_flush_create(c->bucket_alloc));
         (void)ap_pass_brigade(c->output_filters, filters->out);
         apr_brigade_cleanup(filters->out);
     } else {
