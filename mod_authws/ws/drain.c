@@ -17,6 +17,10 @@
  * by then, with time for others to clean up. */
 #define STOP_MAX apr_time_from_sec(3)
 
+/* Not at once: the other processes of this generation may just be about to stop, too, and would
+ * only hand everything on. */
+#define MOVE_AFTER (2 * TICK)
+
 /* For the peers' answers, after the last close frame. */
 #define ANSWER_MAX apr_time_from_msec(1500)
 
@@ -40,14 +44,19 @@ static void move(authws_socket_t *socket, void *baton)
     }
 }
 
-/* Whether a socket should wait for another process rather than be closed now. */
-static bool waits(const authws_drain_t *drain, const authws_socket_t *socket)
+/* Whether there is hope yet of a process to go to. */
+static bool hopes(const authws_drain_t *drain)
 {
     const apr_time_t now = authws_loop_now(drain->loop);
     const apr_time_t half = drain->began + (drain->end - drain->began) / 2;
 
-    return drain->graceful && (drain->possible ? now < drain->end : now < half) &&
-           authws_live_is_movable(socket);
+    return drain->graceful && now < (drain->possible ? drain->end : half);
+}
+
+/* Whether a socket should wait for another process rather than be closed now. */
+static bool waits(const authws_drain_t *drain, const authws_socket_t *socket)
+{
+    return hopes(drain) && authws_live_is_movable(socket);
 }
 
 static void count(authws_socket_t *socket, void *baton)
@@ -131,7 +140,8 @@ static void tick(authws_timer_t *timer)
     const apr_time_t now = authws_loop_now(drain->loop);
 
     if (authws_live_count(drain->loop) > 0) {
-        drain->possible = drain->graceful && authws_handover_possible();
+        drain->possible =
+            drain->graceful && now >= drain->began + MOVE_AFTER && authws_handover_possible();
         move_all(drain);
         close_share(drain, now);
         /* `last` goes along with the time as long as there is an open one. */
@@ -139,7 +149,9 @@ static void tick(authws_timer_t *timer)
             authws_live_each(drain->loop, drop, drain);
         }
     }
-    if (drain->leaving && authws_live_count(drain->loop) == 0) {
+    /* What others, or this loop, have handed to nobody yet must not be given up early. */
+    if (drain->leaving && authws_live_count(drain->loop) == 0 &&
+        !(hopes(drain) && authws_handover_pending())) {
         outlet_watch(drain, false);
         authws_loop_stop(drain->loop);
         return;

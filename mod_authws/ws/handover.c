@@ -6,6 +6,7 @@
 #include <ap_mpm.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -80,6 +81,13 @@ void authws_handover_leave(void)
 bool authws_handover_possible(void)
 {
     return outlet >= 0 && aw_acceptors_others(authws_state_acceptors(), self);
+}
+
+bool authws_handover_pending(void)
+{
+    struct pollfd at = {inlet, POLLIN, 0};
+
+    return inlet >= 0 && poll(&at, 1, 0) > 0;
 }
 
 int authws_handover_outlet(void)

@@ -37,6 +37,9 @@ void authws_handover_leave(void);
 /* Whether another living process takes sockets over. Any thread. */
 bool authws_handover_possible(void);
 
+/* Whether sockets are on their way, and not taken up yet. Any thread. */
+bool authws_handover_pending(void);
+
 /* Has the loop take sockets over; before it runs or in its thread. */
 void authws_receiver_start(authws_receiver_t *receiver, authws_loop_t *loop);
 void authws_receiver_stop(authws_receiver_t *receiver);

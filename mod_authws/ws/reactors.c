@@ -144,8 +144,8 @@ static apr_status_t reactors_end(void *pchild)
     ap_log_error(APLOG_MARK, APLOG_INFO, 0, ap_server_conf,
                  AWLOGNO(2145) "WebSockets of this child process at its end: %" APR_SIZE_T_FMT
                                " handed over, %" APR_SIZE_T_FMT
-                               " closed with 1001, of these %" APR_SIZE_T_FMT
-                               " not answered; %" APR_TIME_T_FMT " ms",
+                               " closed with 1001, %" APR_SIZE_T_FMT " cut off; %" APR_TIME_T_FMT
+                               " ms",
                  moved, closed, dropped, apr_time_as_msec(apr_time_now() - reactors.stopped));
     return APR_SUCCESS;
 }
