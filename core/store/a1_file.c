@@ -6,6 +6,9 @@
 
 #include <apr_general.h>
 #include <apr_strings.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -16,6 +19,9 @@
 
 /* A file that has not settled for so long is read nevertheless. */
 #define SETTLE_LIMIT apr_time_from_sec(1)
+
+/* A text whose reading leaves noticeable memory behind. */
+#define LARGE (1024 * 1024)
 
 /* What has been logged: by all who share the file, or by this process. */
 static _Atomic uint64_t *said(aw_a1_file_t *file, unsigned kind)
@@ -57,6 +63,19 @@ static void exchange(aw_a1_file_t *file, aw_a1_table_t *table)
         }
     }
     aw_a1_table_destroy(old);
+}
+
+/* glibc keeps up to 64 MB of what was freed for the process that freed it, out of others' sight:
+ * too much for one child of many, and for what is needed once in a while. */
+static void give_back_memory(const aw_file_id_t *id)
+{
+#ifdef __GLIBC__
+    if (id->size > LARGE) {
+        (void)malloc_trim(0);
+    }
+#else
+    (void)id;
+#endif
 }
 
 /* --- reading --- */
@@ -284,6 +303,7 @@ static void reload(aw_a1_file_t *file, unsigned userhash, const aw_file_id_t *se
                (unsigned long)aw_a1_table_users(atomic_load(&file->table)));
     }
     apr_pool_destroy(scratch);
+    give_back_memory(&id);
 }
 
 /* Takes up a version: from its index, from another process, or from the text. */
