@@ -236,7 +236,7 @@ static void bad_arguments_are_refused(void)
 /* --- at the same time --- */
 
 #define THREADS 6u
-#define LIMIT   5u
+#define LIMIT   2u
 
 typedef struct crowd_t {
     const aw_connections_t *views[THREADS];
@@ -255,9 +255,9 @@ static void *come_and_go(void *baton)
     crowd_t *crowd = member->crowd;
     const aw_connections_t *view = crowd->views[member->number];
 
-    for (unsigned i = 0; i < 4000; i++) {
+    for (unsigned i = 0; i < 60000; i++) {
         unsigned mine = 0;
-        for (unsigned n = 0; n < 1 + i % 3; n++) {
+        for (unsigned n = 0; n < 1 + i % 2; n++) {
             if (aw_connections_take(view, ALICE, LIMIT) == AW_CONNECTIONS_TAKEN) {
                 mine++;
                 if (atomic_fetch_add(&crowd->held, 1) >= LIMIT) {
@@ -279,8 +279,8 @@ static void *come_and_go(void *baton)
 
 static void no_race_exceeds_the_limit(void)
 {
-    const aw_connections_t one = fresh(2);
-    const aw_connections_t two = join(2, 2), three = join(3, 2);
+    const aw_connections_t one = fresh(LINES_MAX);
+    const aw_connections_t two = join(2, LINES_MAX), three = join(3, LINES_MAX);
     crowd_t crowd = {.views = {&one, &one, &two, &two, &three, &three}};
     pthread_t threads[THREADS];
     member_t members[THREADS];
