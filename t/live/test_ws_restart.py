@@ -2,9 +2,14 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import array
+import ctypes
 import os
+import random
 import re
 import signal
+import socket
+import struct
 import time
 
 import pytest
@@ -251,3 +256,74 @@ def test_a_killed_child_is_no_one_to_hand_over_to(fresh):
         server.graceful()
         wait_gone(before)
         peer.echo("moved")
+
+
+def test_several_loops_in_a_child_share_the_sockets_and_hand_all_over(fresh):
+    server = fresh("AuthWSReactorThreads 3\n" + CONFIG)
+    clients = fleet.Fleet(server.port, 90)
+    for _ in range(2):
+        clients.wait(300)
+        before = server.children()
+        server.graceful()
+        wait_gone(before)
+        clients.wait(300)
+    assert clients.stop() == []
+    assert ends(server)[:2] == (180, 0)
+
+
+# --- what comes through the pair is not trusted ---
+
+def sending_end(server):
+    """The parent's end of the pair, as a socket of this process."""
+    if not hasattr(os, "pidfd_open"):
+        pytest.skip("needs pidfd_open")
+    pidfd = os.pidfd_open(server.process.pid)
+    try:
+        for fd in sorted(map(int, os.listdir(f"/proc/{server.process.pid}/fd"))):
+            # pidfd_getfd
+            copy = ctypes.CDLL(None, use_errno=True).syscall(438, pidfd, fd, 0)
+            if copy < 0:
+                pytest.skip("may not look into the server's descriptors")
+            try:
+                found = socket.socket(fileno=copy)
+            except OSError:
+                os.close(copy)
+                continue
+            if found.family == socket.AF_UNIX and found.type == socket.SOCK_SEQPACKET:
+                return found  # made first, so it has the lower number
+            found.close()
+    finally:
+        os.close(pidfd)
+    raise AssertionError("the parent holds no pair")
+
+
+def test_what_is_not_a_saved_socket_is_ended_and_harms_nobody(fresh):
+    server = fresh()
+    chance = random.Random(5)
+    with fleet.Peer(server.connect()) as peer, sending_end(server) as pair:
+        children = server.children()
+        header = struct.pack("=IIII", 0x61774831, 1, 64, 0)
+        for message in (b"x", b"\0" * 16, header[:15], header, header + b"\0" * 64,
+                        header + chance.randbytes(64), header + chance.randbytes(63),
+                        struct.pack("=IIII", 0x61774831, 1, 0xffffffff, 0) + b"\xff" * 64,
+                        struct.pack("=IIII", 0x61774831, 2, 64, 0) + b"\0" * 64,
+                        struct.pack("=IIII", 0x61774831, 1, 60000, 0) + chance.randbytes(60000),
+                        chance.randbytes(100_000)):
+            mark = len(server.log())
+            ours, theirs = socket.socketpair()
+            ours.settimeout(10)
+            pair.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                                      array.array("i", [theirs.fileno()]))])
+            theirs.close()
+            assert ours.recv(100) == b"\x88\x02\x03\xe9" and ours.recv(1) == b""
+            ours.close()
+            server.wait_log("AW2144", mark)
+        mark = len(server.log())
+        pair.send(header + b"no descriptor")
+        server.wait_log("AW2144: .*without a descriptor", mark)
+        with open("/dev/null", "rb") as file:
+            pair.sendmsg([header + b"\0" * 64], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                                                  array.array("i", [file.fileno()] * 3))])
+        server.wait_log("AW2144: .*without a connection", mark)
+        peer.echo("undisturbed")
+        assert server.children() == children
