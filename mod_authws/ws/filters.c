@@ -21,6 +21,7 @@ typedef struct filters_t {
     apr_bucket_brigade *out; /* empty between calls */
     bool drained;            /* the filters have said that they have nothing */
     bool ended;              /* the client has ended its half */
+    bool finished;           /* we have ended ours */
     bool closed;
 } filters_t;
 
@@ -154,9 +155,10 @@ static void filters_finish(authws_transport_t *transport)
     filters_t *filters = context_of(transport);
     conn_rec *c = filters->c;
 
-    if (c->aborted) {
+    if (c->aborted || filters->finished) {
         return;
     }
+    filters->finished = true;
     if (c->master) {
         APR_BRIGADE_INSERT_TAIL(filters->out, apr_bucket_eos_create(c->bucket_alloc));
         APR_BRIGADE_INSERT_TAIL(filters->out, apr_bucket_flush_create(c->bucket_alloc));
@@ -179,6 +181,10 @@ static void filters_close(authws_transport_t *transport, bool orderly)
     filters->closed = true;
     if (!orderly) {
         filters->c->aborted = 1;
+    } else if (filters->c->master) {
+        /* Where the client has ended its half first nobody has asked for it, and mod_http2 would
+         * leave the stream half open. */
+        filters_finish(transport);
     }
     authws_loop_stop(filters->loop);
 }
