@@ -39,7 +39,8 @@ typedef struct authws_post_t {
 /* Creates a loop on the heap: epoll, eventfd, timer wheel, buffers (see below). */
 apr_status_t authws_loop_create(authws_loop_t **loop);
 
-/* Frees it; nothing is watched any more. Posts that never ran are run first. */
+/* Frees it; nobody posts any more. Posts that never ran are run first, sockets that are still there
+ * are dropped (authws_live_drop), in the calling thread. */
 void authws_loop_destroy(authws_loop_t *loop);
 
 /* Runs in the calling thread until authws_loop_stop. */

@@ -20,14 +20,15 @@
 #include "transport.h"
 #include "ws/conn.h"
 
-/* What sockets of one location have in common: made when the first is opened with such settings,
- * shared, counted by references (see authws_live_settings_...). */
+/* What sockets of one location have in common: read-only, shared, outlives them. */
 typedef struct authws_live_settings_t {
     aw_ws_settings_t ws;
     const authws_events_t *events;
     apr_interval_time_t ping;          /* sent after so long without anything received; 0: never */
     apr_interval_time_t ping_timeout;  /* and closed when nothing comes for so long after it: 1006
-                                          in the log, 1001 nowhere: the peer is not there */
+                                          in the log, 1001 nowhere: the peer is not there. One
+                                          in the middle of a frame, or behind a queue, cannot
+                                          answer: it has longer while 500 bytes a second go */
     size_t send_buffer;                /* bytes that may wait before AUTHWS_FULL; while more than
                                           this waits, nothing is read either */
     apr_interval_time_t close_timeout; /* for the peer's close frame, and for lingering */
