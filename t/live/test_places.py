@@ -200,7 +200,7 @@ SetEnvIf X-Door back insider
 MODULES = ["cgid", "include", "access_compat", "auth_digest", "actions"]
 ALLOW = [
     "AW2010: AuthType AuthWS needs an AuthName: /noname/",
-    "AW2011: AuthType AuthWS needs an AuthWSUserFile: /nofile/",
+    "AW2011: AuthType AuthWS needs an AuthWSUserFile or AuthWSProvider: /nofile/",
     r"AH01631: user \w+: authorization failure",
     r"AH01630: client denied by server configuration",
     r"AH01797: client denied by server configuration",

@@ -49,6 +49,7 @@ Timeout 3
 </Location>
 """ for place, directives in PLACES.items()) + tls.host()
 MODULES = tls.MODULES
+ALLOW = ["AH01631: user alice: authorization failure for \"/bob\""]
 
 
 def prepare(server):
@@ -82,7 +83,8 @@ class Site:
 
 @pytest.fixture(scope="module", params=["event", "worker", "prefork"])
 def server(request, start_server):
-    return start_server(CONFIG, prepare=prepare, mpm=request.param, modules=MODULES)
+    return start_server(CONFIG, prepare=prepare, mpm=request.param, modules=MODULES,
+                        allow=ALLOW)
 
 
 @pytest.fixture(params=["ws", "wss"])
@@ -361,7 +363,8 @@ def test_a_graceful_restart_ends_those_in_worker_threads_with_1001(start_server,
 
 def test_worker_threads_are_left_for_pages(start_server):
     server = start_server(CONFIG + "ThreadsPerChild 4\nServerLimit 1\nMaxRequestWorkers 4\n"
-                          "StartServers 1\n", prepare=prepare, mpm="worker", modules=MODULES)
+                          "StartServers 1\nMinSpareThreads 1\n",
+                          prepare=prepare, mpm="worker", modules=MODULES)
     site = Site(server, False)
     held = [site.open("/open") for _ in range(3)]
     answer = site.handshake("/open")
