@@ -17,7 +17,7 @@
 #include "base/text.h"
 
 /* How often the thread looks. */
-#define FOLLOW apr_time_from_msec(50)
+#define FOLLOW apr_time_from_msec(25)
 
 /* `mutex` guards everything else here. Lives in `pool`, a child of pconf: gone and made anew at
  * every restart; each child process goes on with its own copy after the fork. */
@@ -165,9 +165,10 @@ apr_status_t authws_stores_index(void)
 
 /* --- following the files --- */
 
-/* Looks at every store. They are gone through without the mutex, for a reload may take long; once
- * there, a store stays as long as the process. */
-static void look_at_all(apr_pool_t *p)
+/* Looks at every store; with `following`, lookups leave it to this thread. They are gone through
+ * without the mutex, for a reload may take long; once there, a store stays as long as the process.
+ */
+static void look_at_all(apr_pool_t *p, bool following)
 {
     apr_array_header_t *stores = apr_array_make(p, 8, sizeof(aw_a1_store_t *));
     const apr_time_t now = apr_time_now();
@@ -181,7 +182,12 @@ static void look_at_all(apr_pool_t *p)
     }
     apr_thread_mutex_unlock(registry.mutex);
     for (int i = 0; i < stores->nelts; i++) {
-        aw_a1_store_look(APR_ARRAY_IDX(stores, i, aw_a1_store_t *), now);
+        aw_a1_store_t *store = APR_ARRAY_IDX(stores, i, aw_a1_store_t *);
+
+        if (following) {
+            aw_a1_store_follow(store);
+        }
+        aw_a1_store_look(store, now);
     }
 }
 
@@ -197,7 +203,7 @@ static void *follow(void *data)
     follower_t *follower = data;
 
     while (!atomic_load(&follower->stop)) {
-        look_at_all(follower->pool);
+        look_at_all(follower->pool, true);
         apr_pool_clear(follower->pool);
         apr_sleep(FOLLOW);
     }
@@ -220,7 +226,7 @@ void authws_stores_child_init(apr_pool_t *pchild, server_rec *s)
     int threaded = 0;
     sigset_t all, before;
 
-    look_at_all(pchild);
+    look_at_all(pchild, false);
     ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
     /* Prefork leaves from within a signal handler, where no thread can be waited for. */
     if (!threaded || apr_pool_create_unmanaged_ex(&follower->pool, NULL, NULL) != APR_SUCCESS) {
@@ -247,7 +253,7 @@ int authws_stores_monitor(apr_pool_t *p, server_rec *s)
 
     (void)s;
     if (apr_pool_create(&scratch, p) == APR_SUCCESS) {
-        look_at_all(scratch);
+        look_at_all(scratch, false);
         apr_pool_destroy(scratch);
     }
     return DECLINED;

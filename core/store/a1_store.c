@@ -27,6 +27,7 @@ struct aw_a1_store_t {
     aw_a1_readers_t readers;
     pthread_mutex_t reload;
     _Atomic apr_time_t looked; /* relaxed: only a hint who is to look next */
+    atomic_bool followed;      /* lookups do not look; relaxed, likewise */
 };
 
 static bool is_behind(const aw_a1_store_t *store)
@@ -52,11 +53,9 @@ static bool is_time(aw_a1_store_t *store, apr_time_t now)
                                                    memory_order_relaxed);
 }
 
-/* Looks at the files when it is time; takes up at once what another process has published. */
-void aw_a1_store_look(aw_a1_store_t *store, apr_time_t now)
+/* Looks at the files when `all`; takes up at once what another process has published. */
+static void look(aw_a1_store_t *store, bool all, apr_time_t now)
 {
-    const bool all = is_time(store, now);
-
     if ((!all && !is_behind(store)) || pthread_mutex_trylock(&store->reload) != 0) {
         return;
     }
@@ -68,6 +67,24 @@ void aw_a1_store_look(aw_a1_store_t *store, apr_time_t now)
         }
     }
     pthread_mutex_unlock(&store->reload);
+}
+
+void aw_a1_store_look(aw_a1_store_t *store, apr_time_t now)
+{
+    look(store, is_time(store, now), now);
+}
+
+void aw_a1_store_follow(aw_a1_store_t *store)
+{
+    atomic_store_explicit(&store->followed, true, memory_order_relaxed);
+}
+
+/* What every lookup does first. */
+static void refresh(aw_a1_store_t *store, apr_time_t now)
+{
+    const bool followed = atomic_load_explicit(&store->followed, memory_order_relaxed);
+
+    look(store, !followed && is_time(store, now), now);
 }
 
 static apr_status_t close_store(void *data)
@@ -247,7 +264,7 @@ apr_status_t aw_a1_store_find(aw_a1_store_t *store, aw_span_t realm, aw_span_t u
 {
     const wanted_t wanted = {realm, user, NULL, AW_ALG_COUNT};
 
-    aw_a1_store_look(store, now);
+    refresh(store, now);
     return find(store, &wanted, alg, entry);
 }
 
@@ -275,7 +292,7 @@ apr_status_t aw_a1_store_find_userhash(aw_a1_store_t *store, aw_span_t realm, aw
     unsigned char hash[AW_HASH_MAX];
     const wanted_t wanted = {realm, {NULL, 0}, hash, alg};
 
-    aw_a1_store_look(store, now);
+    refresh(store, now);
     if (alg >= AW_ALG_COUNT || hex.len != 2 * aw_alg_size(alg) ||
         aw_hex_decode(hash, hex.ptr, hex.len / 2) != hex.len) {
         memset(entry, 0, sizeof(*entry));

@@ -40,6 +40,11 @@ apr_status_t aw_a1_store_share(aw_a1_store_t *store, apr_time_t now);
  * thread is at it. */
 void aw_a1_store_look(aw_a1_store_t *store, apr_time_t now);
 
+/* From now on lookups leave it to aw_a1_store_look to look for changes: the caller has a thread of
+ * this process that calls it, so that no request waits while a large file is read. They still take
+ * up at once what another process has read. Any thread. */
+void aw_a1_store_follow(aw_a1_store_t *store);
+
 /* The hashes of one user: a copy, so that a reload cannot pull it away. The caller wipes it. Also
  * written when there is no such user, with the name asked for and zeros: or the time that it takes
  * would tell. */
@@ -51,16 +56,16 @@ typedef struct aw_a1_entry_t {
         hash[AW_HASH_MAX]; /* of the algorithm asked for, then zeros; all zeros if absent */
 } aw_a1_entry_t;
 
-/* Looks up a user. First looks whether a file has changed, if the last look is AW_A1_STORE_CHECK
- * before `now` or longer ago: one thread reloads while others go on with what there was; a file
- * that has gone, cannot be read or is broken leaves the last good version in force and is logged
- * once for each version of it (the other files go on being followed). A version is taken up 20 ms
- * after its last change at the earliest, so that what a program writes in place is not read half
- * done; but a file that changes all the time is, after a second. `alg` AW_ALG_COUNT asks for the
- * strongest that the user has; *alg is set to the one given, for no such user to one that another
- * has. APR_SUCCESS; APR_NOTFOUND: no such user; APR_ENOTIMPL: the user has no value in *alg
- * (entry->user and present are set); APR_EAGAIN: the versions change so fast that none could be
- * read. Waits for no reload. Any thread.
+/* Looks up a user. First looks, unless aw_a1_store_follow was called, whether a file has changed,
+ * if the last look is AW_A1_STORE_CHECK before `now` or longer ago: one thread reloads while others
+ * go on with what there was; a file that has gone, cannot be read or is broken leaves the last good
+ * version in force and is logged once for each version of it (the other files go on being
+ * followed). A version is taken up 20 ms after its last change at the earliest, so that what a
+ * program writes in place is not read half done; but a file that changes all the time is, after a
+ * second. `alg` AW_ALG_COUNT asks for the strongest that the user has; *alg is set to the one
+ * given, for no such user to one that another has. APR_SUCCESS; APR_NOTFOUND: no such user;
+ * APR_ENOTIMPL: the user has no value in *alg (entry->user and present are set); APR_EAGAIN: the
+ * versions change so fast that none could be read. Waits for no reload. Any thread.
  */
 apr_status_t aw_a1_store_find(aw_a1_store_t *store, aw_span_t realm, aw_span_t user, aw_alg_e *alg,
                               apr_time_t now, aw_a1_entry_t *entry);

@@ -167,6 +167,20 @@ static void looks_only_when_it_is_time(void)
     end();
 }
 
+static void leaves_looking_to_who_follows(void)
+{
+    begin();
+    put(0, "bob:R:" ZERO "\n");
+    aw_a1_store_t *store = open_store(1, 0);
+
+    aw_a1_store_follow(store);
+    put(0, "bob:R:" ONES "\n");
+    CU_ASSERT_EQUAL(md5_of(store, "bob"), 0);
+    aw_a1_store_look(store, now);
+    CU_ASSERT_EQUAL(md5_of(store, "bob"), 0x11);
+    end();
+}
+
 static void keeps_the_last_good_version(void)
 {
     begin();
@@ -416,6 +430,7 @@ static const unit_test_t tests[] = {
     {"a broken or missing file is named and not opened", refuses_to_open_broken_files},
     {"a change is taken up at the next look", takes_up_changes},
     {"files are looked at when it is time, also by a clock set back", looks_only_when_it_is_time},
+    {"lookups leave looking to who follows", leaves_looking_to_who_follows},
     {"a broken edit is logged once and changes nothing", keeps_the_last_good_version},
     {"a file that goes is logged once and missed by nobody", outlives_the_file},
     {"files are followed each by itself and merged", follows_each_file_by_itself},
