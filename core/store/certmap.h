@@ -62,6 +62,9 @@ apr_status_t aw_certmap_check(aw_span_t text, aw_line_error_fn say, void *baton)
 bool aw_fingerprint_parse(aw_span_t text, unsigned char print[AW_SHA256_SIZE], size_t *size,
                           aw_line_error_t *error);
 
+/* Whether `name` may stand in a map, as a user or as a realm; if not, *error (column in `name`). */
+bool aw_certmap_name_check(aw_span_t name, bool user, aw_line_error_t *error);
+
 /* Puts a line for a certificate in the map: a fingerprint (the SHA-256 one), the user, quoted
  * where needed, the realm unless it is empty. It takes the place of the line that the certificate
  * has for that realm, by either fingerprint, or stands at the end; broken lines stay. APR_EINVAL

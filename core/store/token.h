@@ -107,7 +107,7 @@ bool aw_token_expires_parse(aw_span_t text, apr_time_t *expires, aw_line_error_t
 
 /* Writes `expires` as YYYY-MM-DDTHH:MM:SSZ, or nothing for AW_TOKEN_NEVER, with a NUL; returns
  * `out`. Parts of a second are dropped; the year is at the most 9999. */
-#define AW_TOKEN_EXPIRES_MAX 24
+#define AW_TOKEN_EXPIRES_MAX 32
 const char *aw_token_expires_build(char *out, apr_time_t expires);
 
 #endif
