@@ -21,15 +21,15 @@ void authws_account_init(authws_account_t *account, request_rec *r,
                          const authws_endpoint_t *endpoint, const authws_live_settings_t *live)
 {
     const char *scheme = apr_table_get(r->notes, "authws-scheme");
+    char *path;
 
     memset(account, 0, sizeof(*account));
-    account->size = sizeof(*account);
     account->service = endpoint->number;
     account->endpoint = endpoint->id;
-    account->started = (uint64_t)apr_time_now();
+    path = apr_cpystrn(account->text, scheme ? scheme : "", AUTHWS_ACCOUNT_SCHEME) + 1;
     /* Not the query: tickets and tokens stand there. */
-    aw_text_escape(account->path, sizeof(account->path), aw_span(r->uri));
-    apr_cpystrn(account->scheme, scheme ? scheme : "", sizeof(account->scheme));
+    aw_text_escape(path, AUTHWS_ACCOUNT_PATH, aw_span(r->uri));
+    account->size = (uint32_t)(path + strlen(path) + 1 - (char *)account);
     account->ws = live->ws;
     account->ping = live->ping;
     account->ping_timeout = live->ping_timeout;
@@ -60,8 +60,8 @@ static void log_ending(authws_socket_t *socket, const authws_account_t *account,
                                "%" APR_UINT64_T_FMT " bytes in, %" APR_UINT64_T_FMT
                                " bytes out, %" APR_TIME_T_FMT " s",
                  aw_text_escape(shown, sizeof(shown), aw_span(user ? user : "")),
-                 authws_socket_peer(socket), account->path,
-                 account->scheme[0] ? account->scheme : "none", ending->code,
+                 authws_socket_peer(socket), authws_account_path(account),
+                 account->text[0] ? authws_account_scheme(account) : "none", ending->code,
                  ending->why ? ", " : "", ending->why ? ending->why : "", ending->in, ending->out,
                  apr_time_sec(ending->lasted));
 }
@@ -88,18 +88,33 @@ void authws_account_dropped(const authws_account_t *account)
     authws_users_release(account->user_tag);
 }
 
+bool authws_account_read(authws_account_t *account, const void *owner, size_t size)
+{
+    const size_t head = offsetof(authws_account_t, text);
+
+    if (!owner || size < head + 2 || size > sizeof(*account)) {
+        return false;
+    }
+    memset(account, 0, sizeof(*account));
+    memcpy(account, owner, size);
+    /* Both strings end within it, the second with it. */
+    const char *end = (const char *)account + size;
+    const char *scheme_end = memchr(account->text, '\0', size - head);
+
+    return account->size == size && scheme_end && scheme_end + 1 < end &&
+           memchr(scheme_end + 1, '\0', (size_t)(end - scheme_end - 1)) == end - 1;
+}
+
 /* Whether the settings are what a configuration could have said. The process that sent them is
  * httpd's own, but maybe of another build. */
 static bool is_sound(const authws_account_t *account)
 {
     const aw_ws_deflate_policy_t *deflate = &account->ws.deflate;
 
-    return account->size == sizeof(*account) && !account->ws.client &&
-           account->ws.max_message > 0 && account->ws.max_frame > 0 && account->ping >= 0 &&
-           account->ping_timeout > 0 && account->send_buffer > 0 && deflate->level >= 1 &&
-           deflate->level <= 9 && deflate->window >= 9 && deflate->window <= 15 &&
-           memchr(account->path, '\0', sizeof(account->path)) != NULL &&
-           memchr(account->scheme, '\0', sizeof(account->scheme)) != NULL;
+    return !account->ws.client && account->ws.max_message > 0 && account->ws.max_frame > 0 &&
+           account->ping >= 0 && account->ping_timeout > 0 && account->send_buffer > 0 &&
+           deflate->level >= 1 && deflate->level <= 9 && deflate->window >= 9 &&
+           deflate->window <= 15;
 }
 
 bool authws_account_resume(authws_live_t *live, const authws_account_t *account)
@@ -127,6 +142,6 @@ bool authws_account_resume(authws_live_t *live, const authws_account_t *account)
     }
     live->ended = authws_account_ended;
     live->owner = (void *)(uintptr_t)account;
-    live->owner_size = sizeof(*account);
+    live->owner_size = account->size;
     return true;
 }

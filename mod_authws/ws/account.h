@@ -8,22 +8,36 @@
 #include "../reactor/socket.h"
 #include "services.h"
 
+/* Bytes of the longest scheme and path, with their NUL. */
+#define AUTHWS_ACCOUNT_SCHEME 16
+#define AUTHWS_ACCOUNT_PATH   128
+
 /* The owner bytes of every socket of the module (authws_live_t.owner). It goes from process to
  * process at a graceful restart, so there is no pointer in it. */
 typedef struct authws_account_t {
-    uint32_t size;     /* of this structure: another version's is refused */
+    uint32_t size;     /* bytes of it that are used, up to the end of the text */
     uint32_t service;  /* its number; see services.h */
     uint64_t endpoint; /* hash of where the service was configured: virtual host, section, words.
                           A new generation without it closes the socket with 1001. */
     uint64_t user_tag; /* in the table of connections per user; 0: not counted */
-    uint64_t started;  /* apr_time_t */
-    char path[128];    /* of the request, cut, escaped: for the log */
-    char scheme[16];   /* it was authenticated by; "" none */
     /* The settings it goes on with. */
     aw_ws_settings_t ws;
     int64_t ping, ping_timeout;
     uint64_t send_buffer;
+    /* For the log: the scheme that it was authenticated by ("" none), NUL, the request's path, cut
+     * and escaped, NUL. Last, and kept only as far as it goes: ten thousand sockets have one. */
+    char text[AUTHWS_ACCOUNT_SCHEME + AUTHWS_ACCOUNT_PATH];
 } authws_account_t;
+
+static inline const char *authws_account_scheme(const authws_account_t *account)
+{
+    return account->text;
+}
+
+static inline const char *authws_account_path(const authws_account_t *account)
+{
+    return account->text + strlen(account->text) + 1;
+}
 
 /* Begins the account of a request's WebSocket with these settings; the rest is the caller's. */
 void authws_account_init(authws_account_t *account, request_rec *r,
@@ -37,8 +51,12 @@ void authws_account_ended(authws_socket_t *socket, void *owner, const authws_end
  * more). Its thread. */
 void authws_account_expect(authws_ending_t *ending);
 
+/* Reads the account of a saved socket from `size` bytes at `owner`, which may be NULL. False when
+ * that is none of this version. */
+bool authws_account_read(authws_account_t *account, const void *owner, size_t size);
+
 /* Takes up a socket of the generation before: what authws_live_resume needs, from its account,
- * whose strings and sizes are checked. False, with nothing to undo: no such endpoint is configured
+ * whose values are checked. False, with nothing to undo: no such endpoint is configured
  * any more, or the account is of another version. Otherwise authws_account_ended undoes it; or
  * authws_account_dropped, when authws_live_resume fails. */
 bool authws_account_resume(authws_live_t *live, const authws_account_t *account);

@@ -226,11 +226,7 @@ static const char *take_up(const unsigned char *message, size_t len, int fd, aut
     }
     const void *owner = authws_live_saved_owner(state, header.size, &size);
 
-    if (!owner || size != sizeof(account)) {
-        return "of another version of the reactor";
-    }
-    memcpy(&account, owner, sizeof(account));
-    if (account.size != sizeof(account)) {
+    if (!authws_account_read(&account, owner, size)) {
         return "of another version of the account";
     }
     if (!authws_account_resume(&live, &account)) {

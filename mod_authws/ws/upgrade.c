@@ -170,7 +170,7 @@ static int create(upgrade_t *u)
         .deflate = u->deflate,
         .ended = authws_account_ended,
         .owner = &u->account,
-        .owner_size = sizeof(u->account),
+        .owner_size = u->account.size,
     };
     int status;
 
@@ -210,7 +210,7 @@ static int complete(upgrade_t *u)
     }
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   AWLOGNO(2102) "WebSocket opened: user \"%s\", %s, subprotocol %s, %s%s",
-                  authws_log_text(r->pool, aw_span(r->user)), u->account.path,
+                  authws_log_text(r->pool, aw_span(r->user)), authws_account_path(&u->account),
                   u->protocol ? u->protocol : "none",
                   u->deflate.on ? "compressed" : "not compressed",
                   u->staying ? ", in its worker thread" : "");
