@@ -15,11 +15,17 @@ static const char help[] =
     "Usage: authws connect [options] URL\n"
     "       authws bench digest [options] URL\n"
     "       authws bench ws [options] URL\n"
+    "       authws token add|verify|revoke|list|report [options] [SUBJECT]\n"
+    "       authws cert add|check|list [options] MAPFILE...\n"
+    "       authws secret [--force] FILE\n"
     "       authws --help | --version\n"
     "\n"
     "  connect        opens a WebSocket: lines in, lines out\n"
     "  bench digest   loads a server with Digest logins and judges its answers\n"
     "  bench ws       loads a WebSocket and says what it costs\n"
+    "  token          makes, tries and revokes the tokens of a token file\n"
+    "  cert           the lines of certificate maps\n"
+    "  secret         writes the file for AuthWSSecretFile\n"
     "\n"
     "Each job says more with --help. Exit status: 0 done, 1 not so, 2 bad usage, 3 file or system\n"
     "error.\n";
@@ -27,8 +33,12 @@ static const char help[] =
 static const struct {
     const char *group, *name; /* NULL: the group is the job */
     int (*run)(int argc, char **argv, apr_pool_t *p);
-} jobs[] = {
-    {"connect", NULL, connect_run}, {"bench", "digest", bench_digest}, {"bench", "ws", bench_ws}};
+} jobs[] = {{"connect", NULL, connect_run},    {"bench", "digest", bench_digest},
+            {"bench", "ws", bench_ws},         {"token", "add", token_add},
+            {"token", "verify", token_verify}, {"token", "revoke", token_revoke},
+            {"token", "list", token_list},     {"token", "report", token_report},
+            {"cert", "add", cert_add},         {"cert", "check", cert_check},
+            {"cert", "list", cert_list},       {"secret", NULL, secret_run}};
 
 #define JOBS (sizeof(jobs) / sizeof(jobs[0]))
 

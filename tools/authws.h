@@ -21,4 +21,19 @@ int connect_run(int argc, char **argv, apr_pool_t *p);
 /* `authws bench ws`; argv[0] is "ws". */
 int bench_ws(int argc, char **argv, apr_pool_t *p);
 
+/* `authws token ...`; argv[0] is the second word. */
+int token_add(int argc, char **argv, apr_pool_t *p);
+int token_verify(int argc, char **argv, apr_pool_t *p);
+int token_revoke(int argc, char **argv, apr_pool_t *p);
+int token_list(int argc, char **argv, apr_pool_t *p);
+int token_report(int argc, char **argv, apr_pool_t *p);
+
+/* `authws cert ...`; likewise. */
+int cert_add(int argc, char **argv, apr_pool_t *p);
+int cert_check(int argc, char **argv, apr_pool_t *p);
+int cert_list(int argc, char **argv, apr_pool_t *p);
+
+/* `authws secret`; argv[0] is "secret". */
+int secret_run(int argc, char **argv, apr_pool_t *p);
+
 #endif

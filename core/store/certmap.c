@@ -305,6 +305,7 @@ static bool parse_line(aw_certmap_line_t *line, aw_line_error_t *error)
     if (at == s.len) {
         return aw_line_mistake(error, at, "a user name expected behind the fingerprint");
     }
+    line->user_column = at + 1;
     if (!parse_name(line->user, &line->user_len, true, s, &at, error)) {
         return false;
     }
@@ -331,7 +332,7 @@ aw_line_e aw_certmap_next(aw_line_reader_t *reader, aw_certmap_line_t *line, aw_
     }
     line->whole = aw_line_next(reader, NULL);
     line->number = reader->number;
-    line->size = line->user_len = line->realm_len = 0;
+    line->size = line->user_len = line->user_column = line->realm_len = 0;
     line->user[0] = line->realm[0] = '\0';
     skip_blanks(line->whole, &at);
     if (at == line->whole.len || line->whole.ptr[at] == '#') {

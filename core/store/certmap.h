@@ -39,6 +39,7 @@ typedef struct aw_certmap_line_t {
     unsigned char print[AW_SHA256_SIZE];
     char user[AW_CERTMAP_NAME_MAX + 1]; /* without its quotes, NUL-terminated */
     size_t user_len;
+    size_t user_column; /* where the user stands, from 1 */
     char realm[AW_CERTMAP_NAME_MAX + 1];
     size_t realm_len; /* 0: good in every realm */
     aw_span_t whole;  /* the line without its end, borrowed */
