@@ -15,7 +15,8 @@ packages_build="gcc libc6-dev make autoconf automake libtool xz-utils openssl cu
     zlib1g-dev"
 packages_check="libcunit1-dev clang clang-format libclang-rt-14-dev pkg-config apache2-utils
     python3 python3-pytest python3-requests python3-httpx python3-websockets
-    wget libwww-perl nodejs npm chromium
+    python3-aiohttp wget libwww-perl libmojolicious-perl libio-socket-ssl-perl
+    nodejs npm chromium libnss3-tools
     libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql postgresql"
 packages_long="valgrind"
 

@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 import asyncio
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -90,13 +91,19 @@ class Tab:
 
 
 class Browser:
-    """async with Browser() as browser: tab = await browser.tab()"""
+    """async with Browser() as browser: tab = await browser.tab()
+
+    More `flags` may be given, a command to run it with (`wrap`), and another home folder."""
+
+    def __init__(self, *flags, wrap=(), home=None):
+        self.command = [*wrap, program(), *FLAGS, *flags]
+        self.environment = {**os.environ, "HOME": home} if home else None
 
     async def __aenter__(self):
         self.folder = tempfile.mkdtemp(prefix="authws-browser-")
         self.process = subprocess.Popen(
-            [program(), *FLAGS, f"--user-data-dir={self.folder}", "about:blank"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [*self.command, f"--user-data-dir={self.folder}", "about:blank"],
+            env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.numbers, self.waiting, self.tabs = itertools.count(1), {}, {}
         try:
             self.socket = await websockets.connect(await self.endpoint(), max_size=None)

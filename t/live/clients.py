@@ -111,7 +111,8 @@ def node_folder():
                              text=True, check=False, timeout=300, stdin=subprocess.DEVNULL)
         assert out.returncode == 0, out.stdout + out.stderr
         mark.write_bytes(lock.read_bytes())
-    shutil.copy(HERE / "node" / "get.mjs", NODE)
+    for name in ("get.mjs", "websocket.mjs"):
+        shutil.copy(HERE / "node" / name, NODE)
     return NODE
 
 

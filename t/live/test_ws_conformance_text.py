@@ -10,7 +10,7 @@ import ws_talk
 from ws import BINARY, CONT, PING, TEXT
 from ws_talk import binary, close, closing, pong, text
 
-CONFIG = ws_talk.config('<Location "/echo">\nAuthWSService echo\n</Location>\n')
+CONFIG = ws_talk.config('<Location "/echo">\nAuthWSService echo\nAuthWSMaxMessage 2M\n</Location>\n')
 MODULES = ws_talk.MODULES
 
 f = ws.frame
