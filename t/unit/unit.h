@@ -29,6 +29,8 @@ extern const unit_suite_t bytes_suite, text_suite, normal_suite, file_suite, log
     keyring_suite, nonce_suite, nc_table_suite, segment_suite, uri_suite, verify_suite, a1_suite,
     a1_table_suite, a1_store_suite, a1_edit_suite, a1_import_suite, a1_users_suite, a1_index_suite,
     a1_share_suite, a1_uplift_suite, throttle_suite, counters_suite, acceptors_suite;
+extern const unit_suite_t token_suite, token_edit_suite, token_store_suite, certmap_suite,
+    certname_suite;
 
 /* A copy of `n` bytes (at most 64 KiB) whose last byte is followed by an inaccessible page and
  * whose first is preceded by one whenever `n` is a whole number of pages: reading behind it is a
