@@ -86,9 +86,14 @@ def test_the_two_commands_come_first():
 
 
 @pytest.mark.parametrize("command", commands())
-def test_command(place, environment, command):
+def test_command(start_server, place, environment, command):
     if command.startswith("build/check"):  # we are in it
         command += " --list"
+    if command.startswith("authws connect"):
+        server = configuration(start_server, place, len(blocks("apache")))
+        server.start()
+        command = command.replace("wss://intranet.example.com", f"ws://127.0.0.1:{server.port}")
+        command += " </dev/null"
     status, said = at_a_terminal(command, place, environment)
     try:
         assert status == 0, said
@@ -102,8 +107,8 @@ def test_command(place, environment, command):
             assert "stopped" in at_a_terminal("build/demo --stop", place, environment)[1]
 
 
-def configuration(start_server, place, block):
-    """A server whose conf/ holds what the README's commands have made."""
+def configuration(start_server, place, number):
+    """A server with the first blocks, whose conf/ holds what the README's commands have made."""
     def prepare(server):
         (server.root / "modules").mkdir()
         os.symlink(built.module(), server.root / "modules" / "mod_authws.so")
@@ -111,12 +116,12 @@ def configuration(start_server, place, block):
             shutil.copy(made, server.conf)
             server.protect(server.conf / made.name)
         server.page("intranet/index.html", "in\n")
-    return start_server(block, prepare=prepare, start=False, authws=False)
+    return start_server("\n".join(blocks("apache")[:number]), prepare=prepare, start=False, authws=False)
 
 
-@pytest.mark.parametrize("number", range(len(blocks("apache"))))
-def test_configuration_block_passes_configtest_and_lets_alice_in(start_server, place, number):
-    server = configuration(start_server, place, blocks("apache")[number])
+@pytest.mark.parametrize("number", range(1, len(blocks("apache")) + 1))
+def test_configuration_blocks_pass_configtest_and_let_alice_in(start_server, place, number):
+    server = configuration(start_server, place, number)
     status, said = server.configtest()
     assert status == 0, said
     server.start()
