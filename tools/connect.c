@@ -131,7 +131,8 @@ static void take_close(session_t *session, const aw_ws_found_t *found)
     session->code = found->code;
     if (session->options->verbose) {
         aw_text_escape(reason, sizeof(reason), (aw_span_t){(char *)found->data, found->len});
-        complain("closed by the server: %u %s", found->code, reason);
+        complain("closed%s: %u%s%s", aw_ws_conn_close_sent(&session->conn) ? "" : " by the server",
+                 found->code, found->len > 0 ? " " : "", reason);
     }
     send_close(session, found->code, NULL);
 }
@@ -379,8 +380,10 @@ int connect_run(int argc, char **argv, apr_pool_t *p)
         return EXIT_SYSTEM;
     }
     if (options->verbose) {
-        complain("open%s%s%s", dial.protocol ? ", subprotocol " : "",
-                 dial.protocol ? dial.protocol : "", dial.deflate.on ? ", compressed" : "");
+        complain("open: %s%s%s%s%s", options->dial.url.endpoint,
+                 options->dial.proxy ? " through a proxy" : "",
+                 dial.protocol ? ", subprotocol " : "", dial.protocol ? dial.protocol : "",
+                 dial.deflate.on ? ", compressed" : "");
     }
     session.options = options;
     session.stream = dial.stream;
