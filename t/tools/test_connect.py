@@ -59,6 +59,9 @@ class Server:
             self.ready.set()
         self.loop.run_until_complete(begin())
         self.loop.run_forever()
+        self.server.close()
+        self.loop.run_until_complete(self.server.wait_closed())
+        self.loop.close()
 
     def __enter__(self):
         self.thread.start()
