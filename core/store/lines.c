@@ -24,7 +24,8 @@ aw_span_t aw_line_next(aw_line_reader_t *reader, aw_span_t *whole)
         *whole = (aw_span_t){line.ptr, taken};
     }
     line.len = end ? taken - 1 : taken;
-    if (end && line.len > 0 && line.ptr[line.len - 1] == '\r') {
+    /* At the end of the text too: an edit would put the LF behind it. */
+    if (line.len > 0 && line.ptr[line.len - 1] == '\r') {
         line.len--;
     }
     return line;

@@ -319,8 +319,8 @@ aw_line_e aw_token_next(aw_line_reader_t *reader, aw_token_line_t *line, aw_toke
     if (line->whole.len == 0 || line->whole.ptr[0] == '#') {
         return AW_LINE_BLANK;
     }
-    if (line->number == 1 && line->whole.len >= sizeof(BOM) - 1 &&
-        memcmp(line->whole.ptr, BOM, sizeof(BOM) - 1) == 0) {
+    /* Not in the first line only: a line may become the first. */
+    if (line->whole.len >= sizeof(BOM) - 1 && memcmp(line->whole.ptr, BOM, sizeof(BOM) - 1) == 0) {
         ok = aw_line_mistake(error, 0, "a byte order mark");
     } else {
         ok = parse_line(line, value, error);

@@ -191,6 +191,21 @@ static void several_subjects_are_lifted_in_one_go(void)
     apr_pool_destroy(pool);
 }
 
+static void a_byte_order_mark_never_comes_to_the_start_of_the_file(void)
+{
+    /* If the second line were an entry, the file would be broken when the first had gone. */
+    aw_token_uplift_t lift = lift_of("\xef\xbb\xbf"
+                                     "b");
+
+    CU_ASSERT_EQUAL(aw_token_check(aw_span("a:{SHA}" HEX40 "\n\xef\xbb\xbf"
+                                           "b:{SHA-384}" ZERO96),
+                                   NULL, NULL),
+                    APR_EINVAL);
+    CU_ASSERT_FALSE(aw_token_uplift_stands(aw_span("\n\xef\xbb\xbf"
+                                                   "b:{SHA}" HEX40),
+                                           &lift));
+}
+
 static const unit_test_t tests[] = {
     {"a new token takes the place of the earlier ones",
      a_new_token_takes_the_place_of_the_earlier_ones},
@@ -203,6 +218,8 @@ static const unit_test_t tests[] = {
     {"what was revoked meanwhile is not brought back",
      what_was_revoked_meanwhile_is_not_brought_back},
     {"several subjects are lifted in one go", several_subjects_are_lifted_in_one_go},
+    {"a byte order mark never comes to the start of the file",
+     a_byte_order_mark_never_comes_to_the_start_of_the_file},
     {NULL, NULL}};
 
 const unit_suite_t token_edit_suite = {"token_edit", tests};
