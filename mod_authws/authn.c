@@ -5,12 +5,13 @@
 
 #include <apr_strings.h>
 #include <http_core.h>
+#include <http_protocol.h>
 #include <http_request.h>
+#include <mod_core.h>
 
 #include "base/text.h"
 #include "body.h"
 #include "digest/params.h"
-#include "lookup.h"
 #include "scheme.h"
 #include "state.h"
 
@@ -79,11 +80,16 @@ static bool check_init(authws_check_t *check, request_rec *r)
                       AWLOGNO(2010) "AuthType AuthWS needs an AuthName: %s", r->uri);
         return false;
     }
-    if (!authws_lookup_possible(check->dir)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      AWLOGNO(2011) "AuthType AuthWS needs an AuthWSUserFile or AuthWSProvider: %s",
-                      r->uri);
-        return false;
+    const authws_schemes_t *schemes = authws_dir_schemes(check->dir);
+    for (size_t i = 0; i < schemes->count; i++) {
+        const char *lacks = schemes->list[i]->lacks(check->dir);
+
+        if (lacks) {
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                          AWLOGNO(2011) "AuthType AuthWS, scheme %s, needs an %s: %s",
+                          schemes->list[i]->name, lacks, r->uri);
+            return false;
+        }
     }
     return true;
 }
@@ -98,8 +104,23 @@ static void challenge(authws_check_t *check)
     apr_table_unset(headers, header);
     apr_table_unset(headers, check->proxy ? "Proxy-Authentication-Info" : "Authentication-Info");
     for (size_t i = 0; i < schemes->count; i++) {
-        schemes->list[i]->ask(check, headers, header);
+        if (schemes->list[i]->ask) {
+            schemes->list[i]->ask(check, headers, header);
+        }
     }
+}
+
+/* Whether the client can be asked for anything. */
+static bool can_ask(const authws_dir_t *dir)
+{
+    const authws_schemes_t *schemes = authws_dir_schemes(dir);
+
+    for (size_t i = 0; i < schemes->count; i++) {
+        if (schemes->list[i]->ask) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The configured scheme that the credentials in `field` are for, or NULL. */
@@ -108,52 +129,89 @@ static const authws_scheme_t *scheme_of(const authws_check_t *check)
     const authws_schemes_t *schemes = authws_dir_schemes(check->dir);
     const char *end = check->field;
 
-    while (aw_is_tchar((unsigned char)*end)) {
+    while (end && aw_is_tchar((unsigned char)*end)) {
         end++;
     }
     for (size_t i = 0; i < schemes->count; i++) {
         const aw_span_t sent = {check->field, (size_t)(end - check->field)};
 
-        if (aw_span_equal_nocase(sent, aw_span(schemes->list[i]->challenge))) {
+        if (end && schemes->list[i]->challenge &&
+            aw_span_equal_nocase(sent, aw_span(schemes->list[i]->challenge(check->dir)))) {
             return schemes->list[i];
         }
     }
     return NULL;
 }
 
-static int authenticate(authws_check_t *check, const authws_scheme_t **used)
+/* The credentials in the field, which are of this scheme or, NULL, of none that is configured. */
+static int verify_field(authws_check_t *check, const authws_scheme_t *scheme)
 {
-    request_rec *r = check->r;
-    const authws_scheme_t *scheme;
-    int status;
-
-    check->field =
-        apr_table_get(r->headers_in, check->proxy ? "Proxy-Authorization" : "Authorization");
-    if (!check->field) {
-        check->result = "no credentials";
-        check->outcome = AUTHWS_COUNT_CHALLENGED;
-        return HTTP_UNAUTHORIZED;
-    }
-    authws_throttle_begin(&check->throttle, r, check->state, check->dir, check->realm,
-                          check->field);
     if (authws_throttle_refuse_address(&check->throttle)) {
         check->result = "throttled";
         check->outcome = AUTHWS_COUNT_THROTTLED;
         return authws_throttle_answer(&check->throttle);
     }
-    scheme = scheme_of(check);
     if (!scheme) {
         check->result = "other scheme";
         check->outcome = AUTHWS_COUNT_REFUSED;
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, check->r,
                       AWLOGNO(2012) "the client used a scheme that realm \"%s\" does not accept",
                       check->realm);
         return HTTP_UNAUTHORIZED;
     }
-    *used = scheme;
-    status = scheme->verify(check);
+    return scheme->verify(check);
+}
+
+/* A client that has brought nothing, or nothing that counts. */
+static int come_without(authws_check_t *check)
+{
+    check->result = check->result ? check->result : "no credentials";
+    check->outcome = AUTHWS_COUNT_CHALLENGED;
+    if (check->missing && authws_throttle_refuse_without(&check->throttle)) {
+        check->result = "throttled";
+        check->outcome = AUTHWS_COUNT_THROTTLED;
+        return authws_throttle_answer(&check->throttle);
+    }
+    return HTTP_UNAUTHORIZED;
+}
+
+static void begin(authws_check_t *check)
+{
+    authws_throttle_begin(&check->throttle, check->r, check->state, check->dir, check->realm,
+                          check->field);
+    check->throttle.certificates = check->missing != NULL;
+}
+
+/* The first scheme of the list decides that the client has brought something for; a certificate
+ * that is nobody's is nothing. Who sends a name and password means them, so when they are wrong
+ * nothing behind them is tried. */
+static int authenticate(authws_check_t *check, const authws_scheme_t **used)
+{
+    request_rec *r = check->r;
+    const authws_schemes_t *schemes = authws_dir_schemes(check->dir);
+    const authws_scheme_t *of_field;
+    int status = DECLINED;
+
+    check->field =
+        apr_table_get(r->headers_in, check->proxy ? "Proxy-Authorization" : "Authorization");
+    of_field = scheme_of(check);
+    for (size_t i = 0; status == DECLINED && i < schemes->count; i++) {
+        const authws_scheme_t *scheme = schemes->list[i];
+
+        if (scheme->present) {
+            status = scheme->present(check);
+        } else if (scheme == of_field) {
+            begin(check);
+            status = verify_field(check, scheme);
+        }
+        *used = status == DECLINED ? NULL : scheme;
+    }
+    if (status == DECLINED) {
+        begin(check);
+        status = check->field ? verify_field(check, NULL) : come_without(check);
+    }
     if (status == OK) {
-        r->ap_auth_type = (char *)scheme->name;
+        r->ap_auth_type = (char *)(*used)->name;
         apr_table_setn(r->subprocess_env, "AUTHWS_REALM", check->realm);
     }
     return status;
@@ -166,6 +224,7 @@ static void account(authws_check_t *check)
     switch (check->outcome) {
     case AUTHWS_COUNT_VERIFIED:
     case AUTHWS_COUNT_BASIC_VERIFIED:
+    case AUTHWS_COUNT_TOKEN:
         authws_throttle_succeeded(&check->throttle);
         break;
     case AUTHWS_COUNT_WRONG:
@@ -176,6 +235,19 @@ static void account(authws_check_t *check)
         /* Nobody has tried a password: what is malformed, stale or replayed is no guess. */
         break;
     }
+}
+
+/* The answer to a client that cannot be asked for what it lacks. */
+static int forbid(authws_check_t *check)
+{
+    if (check->missing) {
+        apr_table_setn(check->r->notes, "error-notes",
+                       apr_pstrcat(check->r->pool, "<br />\n", check->missing, NULL));
+    }
+    if (check->outcome == AUTHWS_COUNT_CHALLENGED) {
+        check->outcome = AUTHWS_COUNT_WITHOUT;
+    }
+    return HTTP_FORBIDDEN;
 }
 
 int authws_authn_check(request_rec *r)
@@ -192,6 +264,9 @@ int authws_authn_check(request_rec *r)
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     status = authenticate(&check, &scheme);
+    if (status == HTTP_UNAUTHORIZED && !can_ask(check.dir)) {
+        status = forbid(&check);
+    }
     account(&check);
     if (scheme) {
         apr_table_setn(r->notes, "authws-scheme", scheme->name);
@@ -214,7 +289,25 @@ int authws_authn_note_failure(request_rec *r, const char *auth_type)
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     challenge(&check);
+    check.state->unasked = !can_ask(check.dir);
     return OK;
+}
+
+/* httpd answers 401 to a user who may not go on, and a 401 has to ask for something. */
+void authws_authn_forbid(request_rec *r)
+{
+    static const char text[] =
+        "\"<!DOCTYPE html>\n<title>403 Forbidden</title>\n<h1>Forbidden</h1>\n"
+        "<p>You don't have permission to access this resource.</p>\n";
+    const authws_request_t *state = authws_request_find(r);
+
+    if (r->status != HTTP_UNAUTHORIZED || !state || !state->unasked) {
+        return;
+    }
+    r->status = HTTP_FORBIDDEN;
+    if (!ap_response_code_string(r, ap_index_of_response(HTTP_UNAUTHORIZED))) {
+        ap_custom_response(r, HTTP_UNAUTHORIZED, text);
+    }
 }
 
 /* Sets in `to` what is there in `from` and not yet in `to`. */
@@ -241,6 +334,8 @@ int authws_authn_fixup(request_rec *r)
     if (r->user && r->user == before->user) {
         carry(r->subprocess_env, before->subprocess_env, "AUTHWS_REALM");
         carry(r->subprocess_env, before->subprocess_env, "AUTHWS_ALGORITHM");
+        carry(r->subprocess_env, before->subprocess_env, "AUTHWS_FINGERPRINT");
+        carry(r->subprocess_env, before->subprocess_env, "AUTHWS_SUBJECT");
     }
     return DECLINED;
 }

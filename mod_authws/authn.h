@@ -15,4 +15,7 @@ int authws_authn_fixup(request_rec *r);
 /* note_auth_failure: the challenges for a user that was let in but may not go on (Require). */
 int authws_authn_note_failure(request_rec *r, const char *auth_type);
 
+/* insert_error_filter: makes that a 403 where nothing can be asked for. */
+void authws_authn_forbid(request_rec *r);
+
 #endif

@@ -38,6 +38,12 @@ void *authws_dir_merge(apr_pool_t *p, void *outer_v, void *inner_v)
     dir->next_nonce = inner->next_nonce != AUTHWS_UNSET ? inner->next_nonce : outer->next_nonce;
     dir->body_limit = inner->body_limit != AUTHWS_UNSET ? inner->body_limit : outer->body_limit;
     dir->throttle = inner->throttle ? inner->throttle : outer->throttle;
+    dir->tokens = inner->tokens ? inner->tokens : outer->tokens;
+    dir->token_files = inner->token_files ? inner->token_files : outer->token_files;
+    dir->token_scheme = inner->token_scheme ? inner->token_scheme : outer->token_scheme;
+    dir->token_subject = inner->token_subject ? inner->token_subject : outer->token_subject;
+    dir->certmap = inner->certmap ? inner->certmap : outer->certmap;
+    dir->certuser = inner->certuser ? inner->certuser : outer->certuser;
     dir->ws = authws_ws_dir_merge(p, outer->ws, inner->ws);
     return dir;
 }
@@ -121,4 +127,9 @@ const aw_throttle_limit_t *authws_dir_throttle(const authws_dir_t *dir)
         return &fallback;
     }
     return dir->throttle->failures > 0 ? dir->throttle : NULL;
+}
+
+const char *authws_dir_token_scheme(const authws_dir_t *dir)
+{
+    return dir->token_scheme ? dir->token_scheme : "Bearer";
 }

@@ -6,10 +6,14 @@
 
 #include "module.h"
 
+#include <ap_expr.h>
+
 #include "digest/nonce.h"
 #include "digest/verify.h"
 #include "session/throttle.h"
 #include "store/a1_store.h"
+#include "store/certmap_store.h"
+#include "store/token_store.h"
 
 /* When Authentication-Info names the next nonce. */
 typedef enum authws_nextnonce_e {
@@ -21,6 +25,7 @@ typedef enum authws_nextnonce_e {
 struct authws_scheme_t;
 struct authws_providers_t;
 struct authws_ws_dir_t;
+struct authws_certuser_t;
 
 /* Lists are replaced as a whole by the inner section; NULL is "not set here". Everything lives in
  * the configuration's pool, or the request's for a .htaccess file, and is read-only. */
@@ -62,6 +67,12 @@ typedef struct authws_dir_t {
     int next_nonce;                             /* AuthWSNextNonce: authws_nextnonce_e */
     apr_off_t body_limit;                       /* AuthWSBodyLimit; AUTHWS_UNSET */
     const aw_throttle_limit_t *throttle;        /* AuthWSThrottle; no failures allowed: Off */
+    aw_token_store_t *tokens;                   /* AuthWSTokenFile */
+    const authws_files_t *token_files;          /* AuthWSTokenFile again: where to write */
+    const char *token_scheme;                   /* AuthWSTokenScheme */
+    const ap_expr_info_t *token_subject;        /* AuthWSTokenSubject */
+    aw_certmap_t *certmap;                      /* AuthWSCertificateMap */
+    const struct authws_certuser_t *certuser;   /* AuthWSCertificateUser; see certuser.h */
     const struct authws_ws_dir_t *ws;           /* those for WebSockets; see ws/settings.h */
 } authws_dir_t;
 
@@ -91,6 +102,7 @@ apr_interval_time_t authws_dir_nonce_lifetime(const authws_dir_t *dir);
 authws_nextnonce_e authws_dir_next_nonce(const authws_dir_t *dir);
 apr_off_t authws_dir_body_limit(const authws_dir_t *dir);
 const aw_throttle_limit_t *authws_dir_throttle(const authws_dir_t *dir); /* NULL: Off */
+const char *authws_dir_token_scheme(const authws_dir_t *dir);
 
 /* Parses a list of algorithm names, `n` of them; NULL and *error (a whole sentence, in `p`) when
  * one is unknown, named twice, or not offered by this OpenSSL. */

@@ -23,6 +23,9 @@ static const char *const names[AUTHWS_COUNTERS] = {
     [AUTHWS_COUNT_ERRORS] = "errors",
     [AUTHWS_COUNT_BLOCKS] = "blocks",
     [AUTHWS_COUNT_EVICTED] = "evicted",
+    [AUTHWS_COUNT_CERTIFICATE] = "certificate_verified",
+    [AUTHWS_COUNT_TOKEN] = "token_verified",
+    [AUTHWS_COUNT_WITHOUT] = "without_certificate",
 };
 
 authws_counter_e authws_counter_of(aw_verdict_e verdict)

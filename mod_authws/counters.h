@@ -27,6 +27,9 @@ typedef enum authws_counter_e {
     AUTHWS_COUNT_ERRORS,         /* 500 */
     AUTHWS_COUNT_BLOCKS,         /* blocks begun, of addresses and of users */
     AUTHWS_COUNT_EVICTED,        /* nonce windows that made room for others */
+    AUTHWS_COUNT_CERTIFICATE,    /* let in by Certificate */
+    AUTHWS_COUNT_TOKEN,          /* let in by Token */
+    AUTHWS_COUNT_WITHOUT,        /* came without a certificate, where nothing else would do */
     AUTHWS_COUNTERS
 } authws_counter_e;
 

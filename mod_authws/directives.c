@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "directives_tokens.h"
 #include "domain.h"
 #include "lookup.h"
 #include "scheme.h"
@@ -284,7 +285,7 @@ static const char *set_shared_memory(cmd_parms *cmd, void *config, const char *w
 
 const command_rec authws_commands[] = {
     AP_INIT_TAKE_ARGV("AuthWSScheme", set_scheme, NULL, OR_AUTHCFG,
-                      "the schemes to accept, in the order of their challenges: Digest, Basic"),
+                      "the schemes to accept: Digest, Basic, Token, Certificate"),
     AP_INIT_TAKE_ARGV("AuthWSUserFile", set_user_file, NULL, OR_AUTHCFG,
                       "one or more A1 files: user:realm:value, see authws-htdigest(1)"),
     AP_INIT_TAKE_ARGV("AuthWSProvider", set_provider, NULL, OR_AUTHCFG,
@@ -309,6 +310,7 @@ const command_rec authws_commands[] = {
                   "file whose content is the nonce key's secret, the same on every node"),
     AP_INIT_TAKE1("AuthWSSharedMemory", set_shared_memory, NULL, RSRC_CONF,
                   "size of the shared memory segment, of the whole server"),
+    AUTHWS_TOKENS_COMMANDS,
     AUTHWS_WS_COMMANDS,
     {0},
 };

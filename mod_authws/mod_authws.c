@@ -8,9 +8,11 @@
 #include <mpm_common.h>
 
 #include "authn.h"
+#include "authz.h"
 #include "body.h"
 #include "config.h"
 #include "counters.h"
+#include "files.h"
 #include "lookup.h"
 #include "provider.h"
 #include "state.h"
@@ -43,7 +45,9 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     authws_lookup_init(pconf);
     authws_services_init(pconf);
     apr_pool_cleanup_register(pconf, NULL, algorithms_term, apr_pool_cleanup_null);
-    return authws_stores_init(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
+    return authws_stores_init(pconf) == APR_SUCCESS && authws_files_init(pconf) == APR_SUCCESS
+               ? OK
+               : HTTP_INTERNAL_SERVER_ERROR;
 }
 
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
@@ -99,7 +103,9 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_insert_filter(authws_body_insert, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_insert_error_filter(authws_body_insert, NULL, NULL, APR_HOOK_MIDDLE);
     authws_body_register();
+    ap_hook_insert_error_filter(authws_authn_forbid, NULL, NULL, APR_HOOK_MIDDLE);
     authws_provider_register(p);
+    authws_authz_register(p);
     register_ws_hooks(p);
 }
 

@@ -5,7 +5,10 @@
 
 #include <apr_strings.h>
 
-static const authws_scheme_t *const schemes[] = {&authws_scheme_digest, &authws_scheme_basic};
+#include "lookup.h"
+
+static const authws_scheme_t *const schemes[] = {&authws_scheme_digest, &authws_scheme_basic,
+                                                 &authws_scheme_token, &authws_scheme_certificate};
 
 #define SCHEMES (sizeof(schemes) / sizeof(schemes[0]))
 
@@ -29,4 +32,9 @@ const char *authws_scheme_names(apr_pool_t *p)
         names = apr_pstrcat(p, names, ", ", schemes[i]->name, NULL);
     }
     return names;
+}
+
+const char *authws_scheme_lacks_users(const authws_dir_t *dir)
+{
+    return authws_lookup_possible(dir) ? NULL : "AuthWSUserFile or AuthWSProvider";
 }

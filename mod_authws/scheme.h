@@ -21,6 +21,7 @@ typedef struct authws_request_t {
     bool counted;                 /* what came of it; see counters.h */
     bool asking;                  /* a provider of AuthWSProvider is being asked */
     const char *admitted;         /* the credentials that have let it in; NULL: none */
+    bool unasked;                 /* it is refused by a 401 that asks for nothing */
     bool address_failed;          /* the throttle has counted a failure for the address */
     aw_throttle_id_t user_failed; /* and one for this user */
 } authws_request_t;
@@ -52,12 +53,21 @@ typedef struct authws_check_t {
     aw_span_t user;     /* who has failed, if somebody did; in the request's pool */
     const char *result; /* a word or two for the log format %{authws-result}n; static */
     bool stale;
+    bool bad_token;      /* a token was sent, and is not good */
+    const char *missing; /* what a client lacks that cannot be asked for it: a sentence; static */
 } authws_check_t;
 
-/* A scheme. All functions may run in any thread. */
+/* A scheme. All functions may run in any thread. Either `present` is there, or the three others
+ * are: what comes in a field can be asked for, what does not cannot. */
 typedef struct authws_scheme_t {
-    const char *name;      /* as in AuthWSScheme, and as AUTH_TYPE */
-    const char *challenge; /* the scheme that stands in a field: its credentials come here */
+    const char *name; /* as in AuthWSScheme, and as AUTH_TYPE */
+    /* The directives that a section needs for this scheme and has not; NULL: all is there. */
+    const char *(*lacks)(const authws_dir_t *dir);
+    /* The scheme that stands in a field: its credentials come here. */
+    const char *(*challenge)(const authws_dir_t *dir);
+    /* Looks at what the client has brought along besides the field: OK with r->user set; DECLINED,
+     * with check->missing set, when there is nothing that lets it in; or an HTTP status. */
+    int (*present)(authws_check_t *check);
     /* Checks the credentials in check->field, which are of this scheme; asks the throttle as soon
      * as it knows the user. OK with r->user set; or HTTP_UNAUTHORIZED: ask again; or another HTTP
      * status. */
@@ -68,6 +78,11 @@ typedef struct authws_scheme_t {
 
 extern const authws_scheme_t authws_scheme_digest;
 extern const authws_scheme_t authws_scheme_basic;
+extern const authws_scheme_t authws_scheme_token;
+extern const authws_scheme_t authws_scheme_certificate;
+
+/* What Digest and Basic lack: a place where passwords are. */
+const char *authws_scheme_lacks_users(const authws_dir_t *dir);
 
 /* Digest alone. */
 extern const authws_schemes_t authws_schemes_default;

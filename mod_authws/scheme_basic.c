@@ -77,9 +77,16 @@ static void ask(authws_check_t *check, apr_table_t *table, const char *header)
     apr_table_addn(table, header, value);
 }
 
+static const char *challenge(const authws_dir_t *dir)
+{
+    (void)dir;
+    return "Basic";
+}
+
 const authws_scheme_t authws_scheme_basic = {
     .name = "Basic",
-    .challenge = "Basic",
+    .lacks = authws_scheme_lacks_users,
+    .challenge = challenge,
     .verify = verify,
     .ask = ask,
 };

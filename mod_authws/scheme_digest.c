@@ -319,9 +319,16 @@ static void ask(authws_check_t *check, apr_table_t *table, const char *header)
     }
 }
 
+static const char *challenge(const authws_dir_t *dir)
+{
+    (void)dir;
+    return "Digest";
+}
+
 const authws_scheme_t authws_scheme_digest = {
     .name = "Digest",
-    .challenge = "Digest",
+    .lacks = authws_scheme_lacks_users,
+    .challenge = challenge,
     .verify = verify,
     .ask = ask,
 };

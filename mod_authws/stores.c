@@ -15,6 +15,7 @@
 #include <unixd.h>
 
 #include "base/text.h"
+#include "files.h"
 
 /* How often the thread looks. */
 #define FOLLOW apr_time_from_msec(25)
@@ -165,8 +166,9 @@ apr_status_t authws_stores_index(void)
 
 /* --- following the files --- */
 
-/* Looks at every store; with `following`, lookups leave it to this thread. They are gone through
- * without the mutex, for a reload may take long; once there, a store stays as long as the process.
+/* Looks at every store, token file and map; with `following`, lookups leave it to this thread. They
+ * are gone through without the mutex, for a reload may take long; once there, a store stays as long
+ * as the process.
  */
 static void look_at_all(apr_pool_t *p, bool following)
 {
@@ -181,6 +183,7 @@ static void look_at_all(apr_pool_t *p, bool following)
         APR_ARRAY_PUSH(stores, aw_a1_store_t *) = store;
     }
     apr_thread_mutex_unlock(registry.mutex);
+    authws_files_look(p);
     for (int i = 0; i < stores->nelts; i++) {
         aw_a1_store_t *store = APR_ARRAY_IDX(stores, i, aw_a1_store_t *);
 

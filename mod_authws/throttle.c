@@ -76,13 +76,6 @@ bool authws_throttle_refuse_user(authws_throttle_t *throttle, aw_span_t user)
     return throttle->left > 0;
 }
 
-int authws_throttle_answer(const authws_throttle_t *throttle)
-{
-    apr_table_setn(throttle->r->err_headers_out, "Retry-After",
-                   apr_psprintf(throttle->r->pool, "%u", throttle->left));
-    return HTTP_TOO_MANY_REQUESTS;
-}
-
 /* Counts one failure; whether it began a block. */
 static bool count_failure(const authws_throttle_t *throttle, aw_throttle_id_t id)
 {
@@ -93,6 +86,53 @@ static bool count_failure(const authws_throttle_t *throttle, aw_throttle_id_t id
         authws_count(AUTHWS_COUNT_BLOCKS);
     }
     return blocks;
+}
+
+/* Who has no certificate has no name either: this one has a NUL, and is no user's. */
+static aw_throttle_id_t without_id(const authws_throttle_t *throttle)
+{
+    const request_rec *r = throttle->r;
+    const char *agent = apr_table_get(r->headers_in, "User-Agent");
+    char name[512];
+    const int n = apr_snprintf(name, sizeof(name), "%s %s", r->useragent_ip, agent ? agent : "");
+
+    name[strlen(r->useragent_ip)] = '\0';
+    return aw_throttle_user(authws_state_throttle(), aw_span(throttle->realm),
+                            (aw_span_t){name, (size_t)n});
+}
+
+bool authws_throttle_refuse_without(authws_throttle_t *throttle)
+{
+    const aw_throttle_limit_t *limit = throttle->limit;
+
+    if (!limit || throttle->r != throttle->state->initial) {
+        return false;
+    }
+    throttle->without = without_id(throttle);
+    throttle->left =
+        aw_throttle_blocked(authws_state_throttle(), throttle->without, limit, throttle->now);
+    if (throttle->left > 0) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, throttle->r,
+                      AWLOGNO(2170) "a client without a certificate at %s is refused for %u s "
+                                    "more, realm \"%s\": %s",
+                      throttle->r->useragent_ip, throttle->left, throttle->realm, throttle->r->uri);
+        return true;
+    }
+    if (count_failure(throttle, throttle->without)) {
+        ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, throttle->r,
+                      AWLOGNO(2171) "a client at %s that comes without a certificate is refused "
+                                    "for %d s, after %u times within %d s; realm \"%s\"",
+                      throttle->r->useragent_ip, (int)apr_time_sec(limit->block), limit->failures,
+                      (int)apr_time_sec(limit->window), throttle->realm);
+    }
+    return false;
+}
+
+int authws_throttle_answer(const authws_throttle_t *throttle)
+{
+    apr_table_setn(throttle->r->err_headers_out, "Retry-After",
+                   apr_psprintf(throttle->r->pool, "%u", throttle->left));
+    return HTTP_TOO_MANY_REQUESTS;
 }
 
 void authws_throttle_failed(authws_throttle_t *throttle, aw_span_t user)
@@ -127,6 +167,10 @@ void authws_throttle_succeeded(authws_throttle_t *throttle)
 {
     if (throttle->limit) {
         aw_throttle_succeeded(authws_state_throttle(), throttle->user, throttle->limit,
+                              throttle->now);
+    }
+    if (throttle->limit && throttle->certificates) {
+        aw_throttle_succeeded(authws_state_throttle(), without_id(throttle), throttle->limit,
                               throttle->now);
     }
     throttle->state->admitted = throttle->field;

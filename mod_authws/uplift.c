@@ -113,15 +113,9 @@ static apr_status_t do_now(void *job)
     return APR_SUCCESS;
 }
 
-void authws_uplift(request_rec *r, const authws_dir_t *dir, const authws_uplift_t *right)
+/* Has a job done when the request is over, or by the thread; takes it over. NULL is allowed. */
+static void leave_behind(request_rec *r, authws_uplift_job_t *job)
 {
-    const aw_alg_e wanted = authws_dir_strongest(dir);
-    authws_uplift_job_t *job;
-
-    if (dir->uplift != 1 || !dir->files || right->checked >= wanted) {
-        return;
-    }
-    job = authws_uplift_job_create(dir, right, wanted);
     if (job && queue.threaded) {
         enqueue(job);
     } else if (job) {
@@ -132,6 +126,23 @@ void authws_uplift(request_rec *r, const authws_dir_t *dir, const authws_uplift_
             last = last->main;
         }
         apr_pool_cleanup_register(last->pool, job, do_now, apr_pool_cleanup_null);
+    }
+}
+
+void authws_uplift(request_rec *r, const authws_dir_t *dir, const authws_uplift_t *right)
+{
+    const aw_alg_e wanted = authws_dir_strongest(dir);
+
+    if (dir->uplift == 1 && dir->files && right->checked < wanted) {
+        leave_behind(r, authws_uplift_job_create(dir, right, wanted));
+    }
+}
+
+void authws_uplift_token(request_rec *r, const authws_dir_t *dir, const aw_token_entry_t *entry,
+                         aw_span_t token)
+{
+    if (dir->uplift == 1 && dir->token_files && entry->lift_to != AW_TOKEN_ALG_COUNT) {
+        leave_behind(r, authws_uplift_job_create_token(dir, entry, token));
     }
 }
 

@@ -24,6 +24,11 @@ typedef struct authws_uplift_t {
  * costs it no more than the hash; what cannot be done is logged and tried at the next login. */
 void authws_uplift(request_rec *r, const authws_dir_t *dir, const authws_uplift_t *right);
 
+/* The same for a token that was good, found as `entry`: a stronger hash takes the place of the one
+ * that it was found by. */
+void authws_uplift_token(request_rec *r, const authws_dir_t *dir, const aw_token_entry_t *entry,
+                         aw_span_t token);
+
 /* post_config: what the children share. child_init: a thread, once there is something to do. */
 apr_status_t authws_uplift_post_config(apr_pool_t *pconf);
 void authws_uplift_child_init(apr_pool_t *pchild, server_rec *s);

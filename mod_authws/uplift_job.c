@@ -76,6 +76,28 @@ static void complain(const char *path, apr_status_t status)
     }
 }
 
+static aw_uplift_e outcome_of(const authws_uplift_job_t *job)
+{
+    return job->is_token ? job->token.outcome : job->user.outcome;
+}
+
+static void report_token(const authws_uplift_job_t *job, const char *path, apr_pool_t *p)
+{
+    static const char *const what[] = {
+        [AW_UPLIFT_STORED] = "stored in",
+        [AW_UPLIFT_PRESENT] = "already in",
+        [AW_UPLIFT_CHANGED] = "not stored, the token is gone, in",
+        [AW_UPLIFT_ABSENT] = "not stored, the subject is gone, in",
+        [AW_UPLIFT_BROKEN] = "not stored, a broken line in",
+    };
+    const aw_uplift_e outcome = job->token.outcome;
+
+    ap_log_error(APLOG_MARK, outcome == AW_UPLIFT_PRESENT ? APLOG_DEBUG : APLOG_INFO, 0,
+                 ap_server_conf, AWLOGNO(2179) "uplift: subject \"%s\": a token in %s %s %s",
+                 authws_log_text(p, job->token.subject), aw_token_alg_name(job->token.wanted),
+                 what[outcome], authws_log_text(p, aw_span(path)));
+}
+
 static void report(const authws_uplift_job_t *job, const char *path, apr_pool_t *p)
 {
     static const char *const why[] = {
@@ -103,7 +125,8 @@ static size_t select_jobs(authws_uplift_job_t **selected, authws_uplift_job_t *j
     size_t n = 0;
 
     for (authws_uplift_job_t *job = jobs; job && n < AUTHWS_UPLIFT_JOBS; job = job->next) {
-        bool same = !job->done && (!model || model->count == job->count);
+        bool same = !job->done &&
+                    (!model || (model->count == job->count && model->is_token == job->is_token));
 
         for (size_t i = 0; same && model && i < job->count; i++) {
             same = !strcmp(model->paths[i], job->paths[i]);
@@ -116,10 +139,32 @@ static size_t select_jobs(authws_uplift_job_t **selected, authws_uplift_job_t *j
     return n;
 }
 
+/* What these jobs, all of one kind, make of the text; false when nothing is to be written. */
+static bool edit_text(aw_a1_edit_t *edit, aw_span_t text, authws_uplift_job_t **jobs, size_t n,
+                      apr_pool_t *p)
+{
+    aw_a1_uplift_t *users[AUTHWS_UPLIFT_JOBS];
+    aw_token_uplift_t *tokens[AUTHWS_UPLIFT_JOBS];
+
+    for (size_t i = 0; i < n; i++) {
+        users[i] = &jobs[i]->user;
+        tokens[i] = &jobs[i]->token;
+    }
+    if (jobs[0]->is_token) {
+        aw_line_edit_t lines;
+        const size_t stored = aw_token_uplift(&lines, text, tokens, n, p);
+
+        if (stored > 0) {
+            *edit = (aw_a1_edit_t){lines.parts, lines.count, lines.entries};
+        }
+        return stored > 0;
+    }
+    return aw_a1_uplift(edit, text, users, n, p) > 0;
+}
+
 /* Edits one file for these jobs. */
 static apr_status_t edit_file(const char *path, authws_uplift_job_t **jobs, size_t n, apr_pool_t *p)
 {
-    aw_a1_uplift_t *users[AUTHWS_UPLIFT_JOBS];
     aw_file_edit_t *file;
     aw_a1_edit_t edit;
     aw_span_t text;
@@ -128,10 +173,7 @@ static apr_status_t edit_file(const char *path, authws_uplift_job_t **jobs, size
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    for (size_t i = 0; i < n; i++) {
-        users[i] = &jobs[i]->user;
-    }
-    if (aw_a1_uplift(&edit, text, users, n, p) == 0) {
+    if (!edit_text(&edit, text, jobs, n, p)) {
         aw_file_abandon_edit(file);
         return APR_SUCCESS;
     }
@@ -153,7 +195,8 @@ static size_t of_file(authws_uplift_job_t **here, const char *path, authws_uplif
         return 0;
     }
     for (size_t i = 0; i < n; i++) {
-        if (!jobs[i]->done && aw_a1_uplift_stands(text, &jobs[i]->user, p)) {
+        if (!jobs[i]->done && (jobs[i]->is_token ? aw_token_uplift_stands(text, &jobs[i]->token)
+                                                 : aw_a1_uplift_stands(text, &jobs[i]->user, p))) {
             here[count++] = jobs[i];
         }
     }
@@ -207,11 +250,11 @@ static void do_file(const char *path, authws_uplift_job_t **jobs, size_t n, apr_
     for (size_t i = 0; i < n; i++) {
         jobs[i]->done = true;
         if (rv == APR_SUCCESS) {
-            stored |= jobs[i]->user.outcome == AW_UPLIFT_STORED;
-            report(jobs[i], path, p);
+            stored |= outcome_of(jobs[i]) == AW_UPLIFT_STORED;
+            (jobs[i]->is_token ? report_token : report)(jobs[i], path, p);
         }
     }
-    if (stored) {
+    if (stored && !jobs[0]->is_token) {
         renew_index(path, p);
     }
 }
@@ -274,11 +317,10 @@ static char *copy(char **at, aw_span_t text)
     return out;
 }
 
-authws_uplift_job_t *authws_uplift_job_create(const authws_dir_t *dir, const authws_uplift_t *right,
-                                              aw_alg_e wanted)
+/* A job for these files, with `more` bytes of text behind their names, from *at on. */
+static authws_uplift_job_t *create(char **at, const authws_files_t *files, size_t more)
 {
-    const authws_files_t *files = dir->files;
-    size_t size = files->count * sizeof(char *) + right->user.len + right->realm.len + 2;
+    size_t size = files->count * sizeof(char *) + more;
 
     for (size_t i = 0; i < files->count; i++) {
         size += strlen(files->list[i]) + 1;
@@ -289,13 +331,25 @@ authws_uplift_job_t *authws_uplift_job_create(const authws_dir_t *dir, const aut
         return NULL;
     }
     const char **paths = (const char **)(void *)job->text;
-    char *at = job->text + files->count * sizeof(char *);
 
+    *at = job->text + files->count * sizeof(char *);
     job->size = size;
     job->count = files->count;
     job->paths = paths;
     for (size_t i = 0; i < files->count; i++) {
-        paths[i] = copy(&at, aw_span(files->list[i]));
+        paths[i] = copy(at, aw_span(files->list[i]));
+    }
+    return job;
+}
+
+authws_uplift_job_t *authws_uplift_job_create(const authws_dir_t *dir, const authws_uplift_t *right,
+                                              aw_alg_e wanted)
+{
+    char *at;
+    authws_uplift_job_t *job = create(&at, dir->files, right->user.len + right->realm.len + 2);
+
+    if (!job) {
+        return NULL;
     }
     job->user.user = (aw_span_t){copy(&at, right->user), right->user.len};
     job->user.realm = (aw_span_t){copy(&at, right->realm), right->realm.len};
@@ -304,6 +358,29 @@ authws_uplift_job_t *authws_uplift_job_create(const authws_dir_t *dir, const aut
     memcpy(job->user.checked_a1, right->a1, aw_alg_size(right->checked));
     if (aw_digest_a1(wanted, right->user, right->realm, right->password, job->user.wanted_a1) !=
         APR_SUCCESS) {
+        authws_uplift_jobs_destroy(job);
+        return NULL;
+    }
+    return job;
+}
+
+authws_uplift_job_t *authws_uplift_job_create_token(const authws_dir_t *dir,
+                                                    const aw_token_entry_t *entry, aw_span_t token)
+{
+    const aw_span_t subject = {entry->subject, entry->subject_len};
+    char *at;
+    authws_uplift_job_t *job = create(&at, dir->token_files, subject.len + 1);
+
+    if (!job) {
+        return NULL;
+    }
+    job->is_token = true;
+    job->token.subject = (aw_span_t){copy(&at, subject), subject.len};
+    job->token.checked = entry->alg;
+    job->token.wanted = entry->lift_to;
+    job->user.user = job->token.subject;
+    memcpy(job->token.checked_hash, entry->hash, aw_token_alg_size(entry->alg));
+    if (aw_token_hash(entry->lift_to, token, job->token.wanted_hash) != APR_SUCCESS) {
         authws_uplift_jobs_destroy(job);
         return NULL;
     }

@@ -3,6 +3,7 @@
  */
 #include "words.h"
 
+#include <ap_expr.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 
@@ -86,4 +87,10 @@ const char *authws_word_number(int *out, cmd_parms *cmd, const char *word, int m
     }
     *out = (int)value;
     return NULL;
+}
+
+unsigned authws_expr_flags(cmd_parms *cmd)
+{
+    return AP_EXPR_FLAG_STRING_RESULT |
+           (ap_check_cmd_context(cmd, NOT_IN_HTACCESS) ? AP_EXPR_FLAG_RESTRICTED : 0);
 }

@@ -24,6 +24,10 @@ const char *authws_word_size(apr_off_t *out, cmd_parms *cmd, const char *word, a
 /* A plain decimal number, min to max. */
 const char *authws_word_number(int *out, cmd_parms *cmd, const char *word, int min, int max);
 
+/* Flags for an expression that gives a string: what stands in a .htaccess file may not read files.
+ */
+unsigned authws_expr_flags(cmd_parms *cmd);
+
 /* The message for a directive without words. */
 const char *authws_word_missing(cmd_parms *cmd, const char *allowed);
 
