@@ -279,11 +279,12 @@ bool aw_entry_map_find(const aw_entry_map_t *map, unsigned kind, const unsigned 
             found |= match;
         }
     }
-    /* On to the next full bucket: its record is looked at as if it were the one. */
+    /* On to the next full bucket: without a match its record, no less far away in memory, is looked
+     * at as if it were the one. */
     for (uint64_t n = 0; n <= map->mask && map->buckets[i] == 0; n++) {
         i = (i + 1) & map->mask;
     }
-    if (map->buckets[i] != 0) {
+    if (!found && map->buckets[i] != 0) {
         aw_entry_t other;
 
         describe(&other, block + (map->buckets[i] & PLACE_MASK) * UNIT);
