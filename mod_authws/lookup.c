@@ -219,14 +219,13 @@ static apr_status_t from_providers(aw_a1_entry_t *entry, request_rec *r, const a
 }
 
 apr_status_t authws_lookup(aw_a1_entry_t *entry, bool *in_files, request_rec *r,
-                           const authws_dir_t *dir, aw_span_t realm, aw_span_t user, aw_alg_e *alg,
-                           apr_time_t now)
+                           const authws_dir_t *dir, aw_span_t realm, aw_span_t user, aw_alg_e *alg)
 {
     const aw_alg_e asked = *alg;
     apr_status_t rv = APR_NOTFOUND;
 
     if (dir->store) {
-        rv = aw_a1_store_find(dir->store, realm, user, alg, now, entry);
+        rv = aw_a1_store_find(dir->store, realm, user, alg, apr_time_now(), entry);
     }
     if (in_files) {
         *in_files = rv == APR_SUCCESS || rv == APR_ENOTIMPL;

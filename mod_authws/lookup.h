@@ -32,14 +32,14 @@ static inline bool authws_lookup_possible(const authws_dir_t *dir)
 }
 
 /* Looks up a user as aw_a1_store_find does (arguments and results are the same; the caller wipes
- * *entry): in the A1 files; and when they do not know the user, one provider after the other until
- * one does. What comes after `alg` AW_ALG_COUNT for nobody is then the strongest algorithm
- * configured. *in_files (may be NULL) says whether the user is one of the files'. A provider that
- * fails, or returns what is no A1 value, is logged, and the failure returned: that is never an
- * unknown user. A provider may block as long as its driver does. */
+ * *entry; its `now` is the real time, not the request's: a client that sends slowly must not make a
+ * file that is just being written look old): in the A1 files; and when they do not know the user,
+ * one provider after the other until one does. What comes after `alg` AW_ALG_COUNT for nobody is
+ * then the strongest algorithm configured. *in_files (may be NULL) says whether the user is one of
+ * the files'. A provider that fails, or returns what is no A1 value, is logged, and the failure
+ * returned: that is never an unknown user. A provider may block as long as its driver does. */
 apr_status_t authws_lookup(aw_a1_entry_t *entry, bool *in_files, request_rec *r,
-                           const authws_dir_t *dir, aw_span_t realm, aw_span_t user, aw_alg_e *alg,
-                           apr_time_t now);
+                           const authws_dir_t *dir, aw_span_t realm, aw_span_t user, aw_alg_e *alg);
 
 /* Notes a section of the configuration that has AuthWSProvider or AuthWSUserhash, for the check. */
 void authws_lookup_note(cmd_parms *cmd, const authws_dir_t *dir);

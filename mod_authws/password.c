@@ -38,8 +38,7 @@ static authws_password_e check(const aw_a1_entry_t *entry, aw_alg_e alg, bool kn
 }
 
 authws_password_e authws_password_check(request_rec *r, const authws_dir_t *dir, aw_span_t realm,
-                                        aw_span_t user, aw_span_t password, apr_time_t now,
-                                        aw_alg_e *used)
+                                        aw_span_t user, aw_span_t password, aw_alg_e *used)
 {
     authws_password_e outcome = AUTHWS_PASSWORD_ERROR;
     bool copied, in_files;
@@ -51,8 +50,7 @@ authws_password_e authws_password_check(request_rec *r, const authws_dir_t *dir,
     };
     unsigned char a1[AW_HASH_MAX];
     aw_a1_entry_t entry;
-    const apr_status_t rv =
-        authws_lookup(&entry, &in_files, r, dir, realm, user, &given.checked, now);
+    const apr_status_t rv = authws_lookup(&entry, &in_files, r, dir, realm, user, &given.checked);
 
     given.a1 = a1;
     /* A user that is not there costs the hash of one that is, in an algorithm that the lookup has

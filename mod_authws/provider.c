@@ -44,8 +44,7 @@ static authn_status check_password(request_rec *r, const char *name, const char 
         authws_request_count(state, AUTHWS_COUNT_THROTTLED);
         return AUTH_DENIED;
     }
-    switch (authws_password_check(r, dir, aw_span(realm), user, aw_span(password), r->request_time,
-                                  NULL)) {
+    switch (authws_password_check(r, dir, aw_span(realm), user, aw_span(password), NULL)) {
     case AUTHWS_PASSWORD_RIGHT:
         authws_request_count(state, AUTHWS_COUNT_BASIC_VERIFIED);
         authws_throttle_succeeded(&throttle);
@@ -77,7 +76,7 @@ static authn_status get_realm_hash(request_rec *r, const char *user, const char 
     if (!dir) {
         return AUTH_GENERAL_ERROR;
     }
-    rv = authws_lookup(&entry, NULL, r, dir, aw_span(realm), aw_span(user), &alg, r->request_time);
+    rv = authws_lookup(&entry, NULL, r, dir, aw_span(realm), aw_span(user), &alg);
     if (rv != APR_SUCCESS) {
         return rv == APR_NOTFOUND || rv == APR_ENOTIMPL ? AUTH_USER_NOT_FOUND : AUTH_GENERAL_ERROR;
     }

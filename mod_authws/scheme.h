@@ -111,7 +111,6 @@ typedef enum authws_password_e {
     AUTHWS_PASSWORD_ERROR
 } authws_password_e;
 authws_password_e authws_password_check(request_rec *r, const authws_dir_t *dir, aw_span_t realm,
-                                        aw_span_t user, aw_span_t password, apr_time_t now,
-                                        aw_alg_e *alg);
+                                        aw_span_t user, aw_span_t password, aw_alg_e *alg);
 
 #endif

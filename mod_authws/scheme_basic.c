@@ -41,8 +41,7 @@ static int verify(authws_check_t *check)
         aw_wipe(clear, field.len);
         return authws_throttle_answer(&check->throttle);
     }
-    outcome = authws_password_check(r, check->dir, aw_span(check->realm), user, password,
-                                    check->now, &alg);
+    outcome = authws_password_check(r, check->dir, aw_span(check->realm), user, password, &alg);
     check->result = outcomes[outcome].result;
     check->outcome = outcomes[outcome].counter;
     if (outcome == AUTHWS_PASSWORD_RIGHT) {

@@ -25,11 +25,10 @@ static apr_status_t lookup(void *baton, aw_alg_e alg, aw_span_t realm, aw_span_t
     apr_status_t rv;
 
     if (userhash) { /* offered only where there are files, and nothing else */
-        rv = aw_a1_store_find_userhash(l->check->dir->store, realm, user, alg, l->check->now,
+        rv = aw_a1_store_find_userhash(l->check->dir->store, realm, user, alg, apr_time_now(),
                                        &l->entry);
     } else {
-        rv = authws_lookup(&l->entry, NULL, l->check->r, l->check->dir, realm, user, &alg,
-                           l->check->now);
+        rv = authws_lookup(&l->entry, NULL, l->check->r, l->check->dir, realm, user, &alg);
     }
     if (rv == APR_SUCCESS || rv == APR_ENOTIMPL) {
         found->user = (aw_span_t){l->entry.user, l->entry.user_len};

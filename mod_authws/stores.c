@@ -173,7 +173,6 @@ apr_status_t authws_stores_index(void)
 static void look_at_all(apr_pool_t *p, bool following)
 {
     apr_array_header_t *stores = apr_array_make(p, 8, sizeof(aw_a1_store_t *));
-    const apr_time_t now = apr_time_now();
 
     apr_thread_mutex_lock(registry.mutex);
     for (apr_hash_index_t *at = apr_hash_first(p, registry.stores); at; at = apr_hash_next(at)) {
@@ -190,7 +189,7 @@ static void look_at_all(apr_pool_t *p, bool following)
         if (following) {
             aw_a1_store_follow(store);
         }
-        aw_a1_store_look(store, now);
+        aw_a1_store_look(store, apr_time_now());
     }
 }
 

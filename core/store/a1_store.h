@@ -61,11 +61,14 @@ typedef struct aw_a1_entry_t {
  * go on with what there was; a file that has gone, cannot be read or is broken leaves the last good
  * version in force and is logged once for each version of it (the other files go on being
  * followed). A version is taken up 20 ms after its last change at the earliest, so that what a
- * program writes in place is not read half done; but a file that changes all the time is, after a
- * second. `alg` AW_ALG_COUNT asks for the strongest that the user has; *alg is set to the one
- * given, for no such user to one that another has. APR_SUCCESS; APR_NOTFOUND: no such user;
- * APR_ENOTIMPL: the user has no value in *alg (entry->user and present are set); APR_EAGAIN: the
- * versions change so fast that none could be read. Waits for no reload. Any thread.
+ * program writes in place is not read half done (an empty one after a second, and one that lies in
+ * the future too); but a file that changes all the time is, after a second. `now` must be the real
+ * time at which this is called, not that of a request, which may be long ago: a version that is
+ * just being written would look settled. `alg` AW_ALG_COUNT asks for the strongest that the user
+ * has; *alg is set to the one given, for no such user to one that another has. APR_SUCCESS;
+ * APR_NOTFOUND: no such user; APR_ENOTIMPL: the user has no value in *alg (entry->user and present
+ * are set); APR_EAGAIN: the versions change so fast that none could be read. Waits for no reload.
+ * Any thread.
  */
 apr_status_t aw_a1_store_find(aw_a1_store_t *store, aw_span_t realm, aw_span_t user, aw_alg_e *alg,
                               apr_time_t now, aw_a1_entry_t *entry);

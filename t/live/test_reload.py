@@ -2,8 +2,10 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import base64
 import os
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -58,6 +60,11 @@ def status(server, user="alice", password="old", connection=None):
     raise AssertionError("closed three times in a row")
 
 
+def basic(server, user="alice", password="old"):
+    pair = base64.b64encode(f"{user}:{password}".encode())
+    return server.get("/", [b"Authorization: Basic " + pair]).status
+
+
 def connections_to_children(server, wanted):
     """Open connections, each to another child process (prefork: one stays with its child)."""
     kept = []
@@ -98,6 +105,41 @@ def test_a_file_that_is_empty_while_it_is_written_anew_locks_nobody_out(fresh):
             file.write(content)
         time.sleep(0.1)
         found.append(status(server))
+    assert set(found) == {200}, found
+
+
+def credentials(client, scheme):
+    pair = f"{client.user}:{client.password}".encode()
+    return (client.authorization("GET", "/") if scheme == "Digest" else
+            "Basic " + base64.b64encode(pair).decode())
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Digest", "Digest On"])
+def test_who_sends_slowly_makes_nobody_read_a_half_written_file(fresh, scheme):
+    scheme, userhash = (scheme + " Off").split()[:2]
+    server = fresh(CONFIG.replace("AuthWSThrottle Off", f"AuthWSScheme {scheme}\n"
+                                  f"AuthWSUserhash {userhash}\nAuthWSThrottle Off"),
+                   mpm="prefork")  # elsewhere a thread looks, and no request
+    path = server.conf / "a1"
+    content = path.read_bytes()
+    found = []
+    client = digest.Client("alice", "old")
+    if scheme == "Digest":
+        with server.connect() as connection:
+            assert client.get(connection, "/").status == 200
+    for _ in range(5):
+        slow = socket.create_connection(("127.0.0.1", server.port))
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        time.sleep(0.3)
+        with path.open("r+b") as file:  # what cp does
+            file.truncate(0)
+            time.sleep(0.03)
+            slow.sendall(f"Authorization: {credentials(client, scheme)}\r\n\r\n".encode())
+            slow.recv(100)
+            slow.close()
+            found += [basic(server) if scheme == "Basic" else status(server) for _ in range(4)]
+            file.write(content)
+        time.sleep(0.1)
     assert set(found) == {200}, found
 
 
