@@ -180,8 +180,12 @@ static bool filter_is_there(ap_filter_t *filter, const char *name)
 static const char *chains_check(const conn_rec *c, bool tls, apr_pool_t *p)
 {
     static const char tls_filter[] = "SSL/TLS filter";
-    static const char *const in[] = {"core_in", "log_input_output", NULL};
-    static const char *const in_tls[] = {"core_in", "log_input_output", tls_filter, NULL};
+    /* mod_remoteip's filter takes the PROXY line off the start of the connection. It lets nothing
+     * through before, and then passes all on as it is: with a request here, it is done. */
+    static const char proxy_line[] = "REMOTEIP_INPUT";
+    static const char *const in[] = {"core_in", "log_input_output", proxy_line, NULL};
+    static const char *const in_tls[] = {"core_in", "log_input_output", proxy_line, tls_filter,
+                                         NULL};
     static const char *const out[] = {"core", "log_input_output", NULL};
     static const char *const out_tls[] = {"core", "log_input_output", tls_filter,
                                           "SSL/TLS coalescing filter", NULL};
@@ -213,14 +217,6 @@ static const char *tls_check(const conn_rec *c)
     return authws_mod_ssl_check(lib, claim->ssl, c);
 }
 
-static bool has_body(const request_rec *r)
-{
-    const char *length = apr_table_get(r->headers_in, "Content-Length");
-
-    return (length && strcmp(length, "0") != 0) ||
-           apr_table_get(r->headers_in, "Transfer-Encoding") != NULL;
-}
-
 const char *authws_detach_check(request_rec *r)
 {
     conn_rec *c = r->connection;
@@ -239,9 +235,6 @@ const char *authws_detach_check(request_rec *r)
     }
     if (!ap_get_conn_socket(c)) {
         return "the connection has no socket";
-    }
-    if (has_body(r)) {
-        return "the request has a body";
     }
     /* The handshake is there: their time is over in any case. */
     (void)ap_remove_input_filter_byhandle(c->input_filters, "reqtimeout");

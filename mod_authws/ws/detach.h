@@ -17,7 +17,8 @@ void authws_detach_register(apr_pool_t *p);
 void authws_detach_child_init(apr_pool_t *pchild, server_rec *s);
 
 /* Whether the connection of `r` can be taken away: NULL, or the reason why not, in words for the
- * log. No side effect but that the reqtimeout filters are removed. */
+ * log. The request has no body (aw_ws_handshake_check has seen to it). No side effect but that the
+ * reqtimeout filters are removed. */
 const char *authws_detach_check(request_rec *r);
 
 /* Answers the handshake with `answer`, a whole 101 response head (it is written to the connection

@@ -52,6 +52,14 @@ def connect(request, server):
     return make
 
 
+@pytest.fixture(scope="module")
+def proxied(start_server):
+    """A server that speaks HAProxy's PROXY protocol, on both ports."""
+    config = CONFIG.replace("SSLEngine On", "SSLEngine On\nRemoteIPProxyProtocol On")
+    return start_server("RemoteIPProxyProtocol On\n" + config, prepare=prepare,
+                        modules=[*MODULES, "remoteip"])
+
+
 def taken(server, mark=0):
     """The processes that took connections away, with the kind and the bytes that came early."""
     return [(int(pid), kind, int(early)) for pid, kind, early in re.findall(
@@ -217,6 +225,33 @@ def test_mod_ssl_may_log_everything(start_server):
 def test_a_service_inside_a_virtual_host_is_taken_too(server):
     with fleet.Peer(tls.Connection(server), "/mine") as peer:
         peer.echo("mine")
+
+
+@pytest.mark.parametrize("zeros", ["0", "00", "0000000000000000000000"])
+def test_no_body_may_be_written_with_any_number_of_zeros(server, connect, zeros):
+    mark = len(server.log())
+    with fleet.Peer(connect(), headers=[f"Content-Length: {zeros}"]) as peer:
+        peer.echo("no body")
+    assert [kind for _, kind, _ in taken(server, mark)] == [connect.name]
+
+
+PROXY_1 = b"PROXY TCP4 192.0.2.7 192.0.2.1 40001 443\r\n"
+PROXY_2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(
+    ">H4s4sHH", 12, bytes([192, 0, 2, 7]), bytes([192, 0, 2, 1]), 40001, 443)
+
+
+@pytest.mark.parametrize("line", [PROXY_1, PROXY_2])
+def test_connections_behind_the_proxy_protocol_are_taken_too(proxied, line):
+    mark = len(proxied.log())
+    plain = proxied.connect()
+    plain.send(line)
+    for connection in (plain, tls.Connection(proxied, before=line)):
+        with fleet.Peer(connection) as peer:
+            peer.echo("from behind a balancer")
+            peer.close()
+    assert [kind for _, kind, _ in taken(proxied, mark)] == ["plain", "TLS"]
+    for _ in range(2):
+        mark += proxied.wait_log(r"AW2110: .* at 192\.0\.2\.7:40001, ", mark).end()
 
 
 # --- what it is good for ---

@@ -49,8 +49,10 @@ def context(server, client=None, version=None):
 class Connection(http1.Connection):
     """A TLS connection; what goes out can be sealed first and sent in pieces later."""
 
-    def __init__(self, server, client=None, version=None, port=None, timeout=20, alpn=()):
+    def __init__(self, server, client=None, version=None, port=None, timeout=20, alpn=(),
+                 before=b""):
         super().__init__("127.0.0.1", port or server.ports[1], timeout)
+        self.socket.sendall(before)
         settings = context(server, client, version)
         if alpn:
             settings.set_alpn_protocols(list(alpn))
