@@ -44,6 +44,7 @@ void *authws_dir_merge(apr_pool_t *p, void *outer_v, void *inner_v)
     dir->token_subject = inner->token_subject ? inner->token_subject : outer->token_subject;
     dir->certmap = inner->certmap ? inner->certmap : outer->certmap;
     dir->certuser = inner->certuser ? inner->certuser : outer->certuser;
+    dir->ticket_lifetime = inner->ticket_lifetime ? inner->ticket_lifetime : outer->ticket_lifetime;
     dir->ws = authws_ws_dir_merge(p, outer->ws, inner->ws);
     return dir;
 }
@@ -132,4 +133,9 @@ const aw_throttle_limit_t *authws_dir_throttle(const authws_dir_t *dir)
 const char *authws_dir_token_scheme(const authws_dir_t *dir)
 {
     return dir->token_scheme ? dir->token_scheme : "Bearer";
+}
+
+apr_interval_time_t authws_dir_ticket_lifetime(const authws_dir_t *dir)
+{
+    return dir->ticket_lifetime ? dir->ticket_lifetime : apr_time_from_sec(30);
 }

@@ -73,6 +73,7 @@ typedef struct authws_dir_t {
     const ap_expr_info_t *token_subject;        /* AuthWSTokenSubject */
     aw_certmap_t *certmap;                      /* AuthWSCertificateMap */
     const struct authws_certuser_t *certuser;   /* AuthWSCertificateUser; see certuser.h */
+    apr_interval_time_t ticket_lifetime;        /* AuthWSTicketLifetime; 0 unset */
     const struct authws_ws_dir_t *ws;           /* those for WebSockets; see ws/settings.h */
 } authws_dir_t;
 
@@ -103,6 +104,7 @@ authws_nextnonce_e authws_dir_next_nonce(const authws_dir_t *dir);
 apr_off_t authws_dir_body_limit(const authws_dir_t *dir);
 const aw_throttle_limit_t *authws_dir_throttle(const authws_dir_t *dir); /* NULL: Off */
 const char *authws_dir_token_scheme(const authws_dir_t *dir);
+apr_interval_time_t authws_dir_ticket_lifetime(const authws_dir_t *dir);
 
 /* Parses a list of algorithm names, `n` of them; NULL and *error (a whole sentence, in `p`) when
  * one is unknown, named twice, or not offered by this OpenSSL. */

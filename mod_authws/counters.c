@@ -25,6 +25,7 @@ static const char *const names[AUTHWS_COUNTERS] = {
     [AUTHWS_COUNT_EVICTED] = "evicted",
     [AUTHWS_COUNT_CERTIFICATE] = "certificate_verified",
     [AUTHWS_COUNT_TOKEN] = "token_verified",
+    [AUTHWS_COUNT_TICKET] = "ticket_verified",
     [AUTHWS_COUNT_WITHOUT] = "without_certificate",
 };
 

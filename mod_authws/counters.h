@@ -30,6 +30,7 @@ typedef enum authws_counter_e {
     AUTHWS_COUNT_CERTIFICATE,    /* let in by Certificate */
     AUTHWS_COUNT_TOKEN,          /* let in by Token */
     AUTHWS_COUNT_WITHOUT,        /* came without a certificate, where nothing else would do */
+    AUTHWS_COUNT_TICKET,         /* let in by Ticket */
     AUTHWS_COUNTERS
 } authws_counter_e;
 

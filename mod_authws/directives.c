@@ -285,7 +285,7 @@ static const char *set_shared_memory(cmd_parms *cmd, void *config, const char *w
 
 const command_rec authws_commands[] = {
     AP_INIT_TAKE_ARGV("AuthWSScheme", set_scheme, NULL, OR_AUTHCFG,
-                      "the schemes to accept: Digest, Basic, Token, Certificate"),
+                      "the schemes to accept: Digest, Basic, Token, Certificate, Ticket"),
     AP_INIT_TAKE_ARGV("AuthWSUserFile", set_user_file, NULL, OR_AUTHCFG,
                       "one or more A1 files: user:realm:value, see authws-htdigest(1)"),
     AP_INIT_TAKE_ARGV("AuthWSProvider", set_provider, NULL, OR_AUTHCFG,

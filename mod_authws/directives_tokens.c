@@ -1,4 +1,4 @@
-/* The directives for tokens and certificates: one setter each, a clear word about every mistake.
+/* The directives for tokens, certificates and tickets: one setter each.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "directives_tokens.h"
@@ -109,4 +109,10 @@ const char *authws_set_certificate_user(cmd_parms *cmd, void *config, const char
     }
     ((authws_dir_t *)config)->certuser = from;
     return NULL;
+}
+
+const char *authws_set_ticket_lifetime(cmd_parms *cmd, void *config, const char *word)
+{
+    return authws_word_time(&((authws_dir_t *)config)->ticket_lifetime, cmd, word,
+                            apr_time_from_sec(1), apr_time_from_sec(3600), "1s to 1h");
 }

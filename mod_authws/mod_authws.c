@@ -17,6 +17,7 @@
 #include "provider.h"
 #include "state.h"
 #include "stores.h"
+#include "ticket.h"
 #include "uplift.h"
 #include "ws/answer.h"
 #include "ws/blocking.h"
@@ -98,6 +99,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_init(authws_uplift_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_monitor(authws_stores_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(authws_authn_check, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_post_read_request(authws_ticket_take, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_note_auth_failure(authws_authn_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_fixups(authws_authn_fixup, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_insert_filter(authws_body_insert, NULL, NULL, APR_HOOK_MIDDLE);

@@ -8,7 +8,8 @@
 #include "lookup.h"
 
 static const authws_scheme_t *const schemes[] = {&authws_scheme_digest, &authws_scheme_basic,
-                                                 &authws_scheme_token, &authws_scheme_certificate};
+                                                 &authws_scheme_token, &authws_scheme_certificate,
+                                                 &authws_scheme_ticket};
 
 #define SCHEMES (sizeof(schemes) / sizeof(schemes[0]))
 

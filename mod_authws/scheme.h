@@ -21,6 +21,9 @@ typedef struct authws_request_t {
     bool counted;                 /* what came of it; see counters.h */
     bool asking;                  /* a provider of AuthWSProvider is being asked */
     const char *admitted;         /* the credentials that have let it in; NULL: none */
+    const char *ticket;           /* that it came with; see ticket.h */
+    const char *target;           /* as it came, ticket and all; NULL: unparsed_uri says it */
+    bool ticket_used;             /* by this very request */
     bool unasked;                 /* it is refused by a 401 that asks for nothing */
     bool address_failed;          /* the throttle has counted a failure for the address */
     aw_throttle_id_t user_failed; /* and one for this user */
@@ -80,6 +83,7 @@ extern const authws_scheme_t authws_scheme_digest;
 extern const authws_scheme_t authws_scheme_basic;
 extern const authws_scheme_t authws_scheme_token;
 extern const authws_scheme_t authws_scheme_certificate;
+extern const authws_scheme_t authws_scheme_ticket;
 
 /* What Digest and Basic lack: a place where passwords are. */
 const char *authws_scheme_lacks_users(const authws_dir_t *dir);

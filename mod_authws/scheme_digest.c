@@ -255,7 +255,7 @@ static int verify(authws_check_t *check)
     const aw_digest_request_t request = {
         .field = field,
         .method = aw_span(initial->method),
-        .target = aw_span(initial->unparsed_uri),
+        .target = aw_span(check->state->target ? check->state->target : initial->unparsed_uri),
         .host = aw_span(host),
         .scratch = apr_palloc(check->r->pool, field.len),
         .now = check->now,

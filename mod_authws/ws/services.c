@@ -8,6 +8,7 @@
 #include "../words.h"
 #include "base/keyed.h"
 #include "echo.h"
+#include "ticket.h"
 
 /* Written in the parent while it reads the configuration; read-only in the children. */
 static authws_endpoint_t *endpoints;
@@ -28,6 +29,7 @@ void authws_services_init(apr_pool_t *pconf)
 void authws_services_register(apr_pool_t *p)
 {
     authws_echo_register(p);
+    authws_ticket_register(p);
 }
 
 /* The names that could have been written. */

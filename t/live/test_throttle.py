@@ -469,7 +469,7 @@ def test_the_log_says_at_every_end_what_has_happened_since_the_start(start_serve
     expected = {"challenged": 6, "verified": 2, "basic_verified": 1, "stale": 1, "replayed": 1,
                 "malformed": 1, "refused": 1, "wrong": 3, "unknown": 1, "throttled": 1,
                 "errors": 0, "blocks": 2, "evicted": 0, "certificate_verified": 0,
-                "token_verified": 0, "without_certificate": 0}
+                "token_verified": 0, "ticket_verified": 0, "without_certificate": 0}
     assert found == expected
     assert get(server, next(sources), "user2", "right", "/off/").status == 200
     mark = len(server.log())
