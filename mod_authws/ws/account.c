@@ -66,6 +66,14 @@ static void log_ending(authws_socket_t *socket, const authws_account_t *account,
                  apr_time_sec(ending->lasted));
 }
 
+static void settings_drop(const authws_account_t *account)
+{
+    authws_live_settings_t live;
+
+    live_of(&live, account);
+    authws_settings_release(&live, account->service);
+}
+
 void authws_account_ended(authws_socket_t *socket, void *owner, const authws_ending_t *ending)
 {
     const authws_account_t *account = owner;
@@ -76,15 +84,17 @@ void authws_account_ended(authws_socket_t *socket, void *owner, const authws_end
     if (expected) {
         *expected = *ending;
     }
-    authws_account_dropped(account);
+    settings_drop(account);
+    /* A socket that goes on elsewhere is counted there only when it is taken up: given back now,
+     * its place would be another's. It stays counted here until this process ends. */
+    if (ending->code != 0) {
+        authws_users_release(account->user_tag);
+    }
 }
 
 void authws_account_dropped(const authws_account_t *account)
 {
-    authws_live_settings_t live;
-
-    live_of(&live, account);
-    authws_settings_release(&live, account->service);
+    settings_drop(account);
     authws_users_release(account->user_tag);
 }
 

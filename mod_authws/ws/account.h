@@ -44,7 +44,7 @@ void authws_account_init(authws_account_t *account, request_rec *r,
                          const authws_endpoint_t *endpoint, const authws_live_settings_t *live);
 
 /* authws_live_t.ended of every socket: the closing line in the log, the user's count, the
- * settings. */
+ * settings. One that was handed over stays counted until this process has ended. */
 void authws_account_ended(authws_socket_t *socket, void *owner, const authws_ending_t *ending);
 
 /* Where a worker thread that serves one socket wants its ending to be put; NULL: nowhere (any

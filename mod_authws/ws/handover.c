@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -37,6 +38,7 @@ static int outlet = -1, inlet = -1;
 
 /* Of this child. */
 static uint64_t self;
+static atomic_bool left; /* it takes no more */
 
 void authws_handover_post_config(server_rec *s)
 {
@@ -75,6 +77,7 @@ void authws_handover_join(void)
 
 void authws_handover_leave(void)
 {
+    atomic_store(&left, true);
     aw_acceptors_remove(authws_state_acceptors(), self);
 }
 
@@ -248,7 +251,10 @@ static void receiver_ready(authws_source_t *source, uint32_t events)
     int fd;
 
     (void)events;
-    for (unsigned i = 0; scratch && i < TAKE_MAX && (len = receive(scratch, &fd)) > 0; i++) {
+    /* A loop that has not begun to drain yet must not take what another of this process sends: its
+     * user would be counted twice, and the socket would only be sent on. */
+    for (unsigned i = 0;
+         scratch && !atomic_load(&left) && i < TAKE_MAX && (len = receive(scratch, &fd)) > 0; i++) {
         const char *why =
             fd < 0 ? "without a descriptor" : take_up(scratch, len, fd, receiver->loop);
 
