@@ -50,9 +50,9 @@ typedef struct authws_calls_t {
     const char *(*user)(const authws_socket_t *);
     const char *(*peer)(const authws_socket_t *);
     const char *(*protocol)(const authws_socket_t *);
-    void (*run)(authws_socket_t *, void (*)(authws_socket_t *, void *), void *);
+    bool (*run)(authws_socket_t *, void (*)(authws_socket_t *, void *), void *);
     authws_watch_t *(*watch)(authws_socket_t *, int, int, authws_watch_fn, void *);
-    void (*watch_for)(authws_watch_t *, int);
+    bool (*watch_for)(authws_watch_t *, int);
     void (*unwatch)(authws_watch_t *);
     authws_alarm_t *(*alarm)(authws_socket_t *, unsigned, authws_alarm_fn, void *);
     void (*unalarm)(authws_alarm_t *);
@@ -129,27 +129,34 @@ static inline const char *authws_socket_protocol(const authws_socket_t *socket)
     return socket->calls->protocol(socket);
 }
 
-/* Has `fn` called in the socket's thread, soon; not at all when the socket closes first. Any
- * thread. The caller holds a reference. */
-static inline void authws_socket_run(authws_socket_t *socket,
+/* Has `fn` called in the socket's thread, soon. False when its close has begun already, when it has
+ * not begun yet (the `begin` event is the first to say so), or without memory: `fn` is not called.
+ * After true it is not called either if the connection ends first, and nobody is told: what `baton`
+ * points to must not be freed by `fn` alone, but belongs to the socket's state, which the close
+ * event ends. Any thread. The caller holds a reference. */
+static inline bool authws_socket_run(authws_socket_t *socket,
                                      void (*fn)(authws_socket_t *socket, void *baton), void *baton)
 {
-    socket->calls->run(socket, fn, baton);
+    return socket->calls->run(socket, fn, baton);
 }
 
 /* Waits for a descriptor in the socket's loop: `fn` is called with what it is ready for, as long
- * as it is (level-triggered). The descriptor stays the caller's; end the watch before closing it,
- * at the latest in the close event. NULL when it cannot be watched. The socket's thread, from its
- * `begin` event on. watch_for changes what for (AUTHWS_READABLE | AUTHWS_WRITABLE, or 0). */
+ * as it is (level-triggered), AUTHWS_HANGUP included, which comes unasked. The descriptor stays the
+ * caller's. NULL when it cannot be watched (twice in one loop it cannot). The socket's thread, from
+ * its `begin` or `resume` event on.
+ * watch_for changes what for: AUTHWS_READABLE | AUTHWS_WRITABLE; with 0 nothing is told until it is
+ * changed again, a hangup neither. False when the descriptor could not be watched: as with 0.
+ * unwatch ends it and frees it: exactly once, before the descriptor is closed, at the latest in the
+ * close event; `fn` may do it, too. NULL is ignored. The socket's thread, both. */
 static inline authws_watch_t *authws_socket_watch(authws_socket_t *socket, int fd, int events,
                                                   authws_watch_fn fn, void *baton)
 {
     return socket->calls->watch(socket, fd, events, fn, baton);
 }
-static inline void authws_socket_watch_for(authws_socket_t *socket, authws_watch_t *watch,
+static inline bool authws_socket_watch_for(authws_socket_t *socket, authws_watch_t *watch,
                                            int events)
 {
-    socket->calls->watch_for(watch, events);
+    return socket->calls->watch_for(watch, events);
 }
 static inline void authws_socket_unwatch(authws_socket_t *socket, authws_watch_t *watch)
 {

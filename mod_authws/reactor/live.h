@@ -206,7 +206,7 @@ authws_sent_e authws_live_send(authws_socket_t *socket, authws_opcode_e opcode, 
                                size_t len);
 authws_sent_e authws_live_send_message(authws_socket_t *socket, authws_message_t *message);
 void authws_live_close(authws_socket_t *socket, unsigned code, const char *reason);
-void authws_live_run(authws_socket_t *socket, void (*fn)(authws_socket_t *, void *), void *baton);
+bool authws_live_run(authws_socket_t *socket, void (*fn)(authws_socket_t *, void *), void *baton);
 
 /* --- timers.c --- */
 
@@ -228,7 +228,7 @@ void authws_live_clock(live_t *live);
 
 authws_watch_t *authws_live_watch(authws_socket_t *socket, int fd, int events, authws_watch_fn fn,
                                   void *baton);
-void authws_live_watch_for(authws_watch_t *watch, int events);
+bool authws_live_watch_for(authws_watch_t *watch, int events);
 void authws_live_unwatch(authws_watch_t *watch);
 authws_alarm_t *authws_live_alarm(authws_socket_t *socket, unsigned ms, authws_alarm_fn fn,
                                   void *baton);

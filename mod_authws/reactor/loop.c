@@ -34,7 +34,11 @@ struct authws_loop_t {
     int fetched, handled;           /* of `events`, in the present round */
     struct epoll_event events[EVENTS];
     authws_wheel_t wheel;
+    authws_loop_t *next_abandoned;
 };
+
+/* Those that are never freed; kept where tools that look for leaks find them. */
+static _Atomic(authws_loop_t *) abandoned;
 
 /* What the calling thread runs. */
 static _Thread_local authws_loop_t *running;
@@ -126,7 +130,8 @@ static void inbox_run(authws_loop_t *loop)
     }
 }
 
-void authws_loop_destroy(authws_loop_t *loop)
+/* The last notes, and the sockets that are still there. */
+static void empty(authws_loop_t *loop)
 {
     authws_loop_t *outer = running;
 
@@ -139,7 +144,28 @@ void authws_loop_destroy(authws_loop_t *loop)
         inbox_run(loop);
     }
     running = outer;
+}
+
+void authws_loop_destroy(authws_loop_t *loop)
+{
+    empty(loop);
     memory_free(loop);
+}
+
+void authws_loop_abandon(authws_loop_t *loop)
+{
+    empty(loop);
+    close(loop->epoll);
+    loop->epoll = -1;
+    aw_ws_pool_destroy(loop->pool);
+    loop->pool = NULL;
+    free(loop->input);
+    free(loop->output);
+    loop->input = loop->output = NULL;
+    loop->next_abandoned = atomic_load_explicit(&abandoned, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&abandoned, &loop->next_abandoned, loop,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
 }
 
 static void wake(authws_loop_t *loop)

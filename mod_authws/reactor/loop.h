@@ -43,6 +43,10 @@ apr_status_t authws_loop_create(authws_loop_t **loop);
  * are dropped (authws_live_drop), in the calling thread. */
 void authws_loop_destroy(authws_loop_t *loop);
 
+/* The same for a loop that other threads may still post to: its memory stays, and the number of its
+ * eventfd, until the process ends, so that a late post does nothing but wait there for ever. */
+void authws_loop_abandon(authws_loop_t *loop);
+
 /* Runs in the calling thread until authws_loop_stop. */
 void authws_loop_run(authws_loop_t *loop);
 

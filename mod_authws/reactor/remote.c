@@ -183,10 +183,10 @@ void authws_live_close(authws_socket_t *socket, unsigned code, const char *reaso
     authws_loop_post(loop, &note->post);
 }
 
-void authws_live_run(authws_socket_t *socket, void (*fn)(authws_socket_t *, void *), void *baton)
+bool authws_live_run(authws_socket_t *socket, void (*fn)(authws_socket_t *, void *), void *baton)
 {
     live_t *live = live_of(socket);
-    authws_loop_t *loop = atomic_load_explicit(&live->loop, memory_order_acquire);
+    authws_loop_t *loop = loop_open(live);
     note_t *note = loop ? note_create(live, note_run, NULL, 0) : NULL;
 
     if (note) {
@@ -194,4 +194,5 @@ void authws_live_run(authws_socket_t *socket, void (*fn)(authws_socket_t *, void
         note->baton = baton;
         authws_loop_post(loop, &note->post);
     }
+    return note != NULL;
 }

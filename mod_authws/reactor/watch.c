@@ -11,6 +11,7 @@ struct authws_watch_t {
     authws_loop_t *loop;
     authws_watch_fn fn;
     void *baton;
+    bool in; /* epoll knows it: it would tell of a hangup whatever is waited for */
 };
 
 struct authws_alarm_t {
@@ -36,6 +37,23 @@ static void watch_ready(authws_source_t *source, uint32_t events)
                                 (events & (EPOLLHUP | EPOLLERR) ? AUTHWS_HANGUP : 0));
 }
 
+/* Tells the loop what is waited for now. */
+static bool watch_set(authws_watch_t *watch)
+{
+    const bool wanted = watch->source.events != 0;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (watch->in && wanted) {
+        rv = authws_loop_change(watch->loop, &watch->source);
+    } else if (wanted) {
+        rv = authws_loop_add(watch->loop, &watch->source);
+    } else if (watch->in) {
+        authws_loop_remove(watch->loop, &watch->source);
+    }
+    watch->in = wanted && rv == APR_SUCCESS;
+    return rv == APR_SUCCESS;
+}
+
 authws_watch_t *authws_live_watch(authws_socket_t *socket, int fd, int events, authws_watch_fn fn,
                                   void *baton)
 {
@@ -48,27 +66,30 @@ authws_watch_t *authws_live_watch(authws_socket_t *socket, int fd, int events, a
                               .loop = live_loop(live_of(socket)),
                               .fn = fn,
                               .baton = baton};
-    if (!watch->loop || authws_loop_add(watch->loop, &watch->source) != APR_SUCCESS) {
+    if (!watch->loop || !watch_set(watch)) {
         free(watch);
         return NULL;
     }
     return watch;
 }
 
-void authws_live_watch_for(authws_watch_t *watch, int events)
+bool authws_live_watch_for(authws_watch_t *watch, int events)
 {
     const uint32_t wanted = epoll_events(events);
 
-    if (wanted != watch->source.events) {
-        watch->source.events = wanted;
-        (void)authws_loop_change(watch->loop, &watch->source);
+    if (wanted == watch->source.events) {
+        return watch->in == (wanted != 0);
     }
+    watch->source.events = wanted;
+    return watch_set(watch);
 }
 
 void authws_live_unwatch(authws_watch_t *watch)
 {
     if (watch) {
-        authws_loop_remove(watch->loop, &watch->source);
+        if (watch->in) {
+            authws_loop_remove(watch->loop, &watch->source);
+        }
         free(watch);
     }
 }

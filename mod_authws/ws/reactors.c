@@ -137,7 +137,7 @@ static apr_status_t reactors_end(void *pchild)
         closed += reactor->drain.closed;
         dropped += reactor->drain.dropped;
         authws_drain_end(&reactor->drain);
-        authws_loop_destroy(reactor->loop);
+        authws_loop_abandon(reactor->loop); /* services may have threads of their own */
     }
     atomic_store(&reactors.phase, GONE);
     authws_handover_discard();

@@ -305,6 +305,81 @@ static void wait_in_loop(authws_socket_t *socket, void *baton)
     authws_socket_unalarm(socket, other);
 }
 
+static void note_hangup(void *baton, int events)
+{
+    waits_t *waits = baton;
+
+    waits->hangups += (events & AUTHWS_HANGUP) != 0;
+    waits->readable += (events & AUTHWS_READABLE) != 0;
+}
+
+static void watch_pipe(authws_socket_t *socket, void *baton)
+{
+    waits_t *waits = baton;
+
+    waits->watch = authws_socket_watch(socket, waits->pipe[0], AUTHWS_READABLE, note_hangup, waits);
+}
+
+static void a_watch_for_nothing_is_silent_even_after_a_hangup(void)
+{
+    waits_t waits = {0};
+    world_t w;
+
+    world_init(&w);
+    world_start(&w, NULL, NULL, 0);
+    waits.socket = w.socket;
+    CU_ASSERT_EQUAL_FATAL(pipe2(waits.pipe, O_CLOEXEC), 0);
+    CU_ASSERT(authws_socket_run(w.socket, watch_pipe, &waits));
+    world_run(&w, 2);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(waits.watch);
+    CU_ASSERT(authws_socket_watch_for(w.socket, waits.watch, 0));
+    CU_ASSERT_EQUAL(write(waits.pipe[1], "a", 1), 1);
+    close(waits.pipe[1]);
+    world_run(&w, 5);
+    CU_ASSERT_EQUAL(waits.hangups, 0);
+    CU_ASSERT_EQUAL(waits.readable, 0);
+    CU_ASSERT(authws_socket_watch_for(w.socket, waits.watch, AUTHWS_READABLE));
+    world_run(&w, 2);
+    CU_ASSERT(waits.hangups > 0);
+    CU_ASSERT(waits.readable > 0);
+    CU_ASSERT(authws_socket_watch_for(w.socket, waits.watch, 0));
+    authws_socket_unwatch(w.socket, waits.watch);
+    close(waits.pipe[0]);
+    world_end(&w);
+}
+
+static void on_never(authws_socket_t *socket, void *baton)
+{
+    (void)socket;
+    (*(unsigned *)baton)++;
+}
+
+/* What is posted before the loop is given up is done, what comes after is dropped; each call is
+ * safe on memory that a tool would see freed. */
+static void threads_may_call_a_socket_whose_loop_has_been_given_up(void)
+{
+    authws_post_t late = {0};
+    authws_socket_t *socket;
+    unsigned called = 0;
+    world_t w;
+
+    world_init(&w);
+    world_start(&w, NULL, NULL, 0);
+    socket = w.socket;
+    authws_socket_retain(socket);
+    authws_loop_abandon(w.loop);
+    CU_ASSERT_EQUAL(w.closed, 1);
+    CU_ASSERT_EQUAL(authws_socket_send(socket, AUTHWS_TEXT, "x", 1), AUTHWS_CLOSED);
+    CU_ASSERT(!authws_socket_run(socket, on_never, &called));
+    authws_socket_close(socket, 1000, NULL);
+    CU_ASSERT_EQUAL(authws_socket_queued(socket), 0);
+    authws_loop_post(w.loop, &late); /* of a thread that had looked just before */
+    CU_ASSERT_EQUAL(called, 0);
+    authws_socket_release(socket);
+    CU_ASSERT_EQUAL_FATAL(authws_loop_create(&w.loop), APR_SUCCESS);
+    world_end(&w);
+}
+
 static void a_service_waits_for_descriptors_and_times_in_the_same_loop(void)
 {
     waits_t waits = {0};
@@ -422,6 +497,8 @@ static const unit_test_t tests[] = {
     T(shared_and_own_messages_of_any_compression_arrive_as_they_were),
     T(a_shared_message_to_slow_readers_is_whole_and_costs_them_no_copy),
     T(a_service_waits_for_descriptors_and_times_in_the_same_loop),
+    T(a_watch_for_nothing_is_silent_even_after_a_hangup),
+    T(threads_may_call_a_socket_whose_loop_has_been_given_up),
     T(churn_leaves_nothing_behind),
     T(ten_thousand_idle_sockets_hold_one_small_block_each),
     {NULL, NULL},
