@@ -178,6 +178,20 @@ const void *authws_live_saved_owner(const unsigned char *in, size_t len, size_t 
     return parts.owner;
 }
 
+bool authws_live_saved_names(const unsigned char *in, size_t len, const char **user,
+                             const char **peer)
+{
+    parts_t parts;
+
+    *user = *peer = NULL;
+    if (!parts_get(&parts, in, len) || !get_string(&parts, parts.fixed.user_at, user) ||
+        !get_string(&parts, parts.fixed.peer_at, peer)) {
+        *user = *peer = NULL;
+        return false;
+    }
+    return true;
+}
+
 /* Whether the protocol's state is one, by a pool of its own: the loop's is another thread's. */
 static bool conn_check(const parts_t *parts)
 {

@@ -114,4 +114,9 @@ authws_socket_t *authws_live_resume(const authws_live_t *live, const unsigned ch
  * this version. Borrowed from `in`. */
 const void *authws_live_saved_owner(const unsigned char *in, size_t len, size_t *owner_size);
 
+/* Whose socket a saved state is of: borrowed from `in`; *user NULL for none. False, and both NULL:
+ * not a state of this version. */
+bool authws_live_saved_names(const unsigned char *in, size_t len, const char **user,
+                             const char **peer);
+
 #endif

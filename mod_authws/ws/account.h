@@ -39,6 +39,12 @@ static inline const char *authws_account_path(const authws_account_t *account)
     return account->text + strlen(account->text) + 1;
 }
 
+/* Whether another process can find the location again: not that of a .htaccess file. */
+static inline bool authws_account_is_movable(const authws_account_t *account)
+{
+    return account->endpoint != 0;
+}
+
 /* Begins the account of a request's WebSocket with these settings; the rest is the caller's. */
 void authws_account_init(authws_account_t *account, request_rec *r,
                          const authws_endpoint_t *endpoint, const authws_live_settings_t *live);

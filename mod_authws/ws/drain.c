@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include "account.h"
 #include "handover.h"
 
 #define TICK apr_time_from_msec(100)
@@ -24,12 +25,18 @@
 /* For the peers' answers, after the last close frame. */
 #define ANSWER_MAX apr_time_from_msec(1500)
 
+/* Whether it could go to another process, and a location there could take it up. */
+static bool is_movable(authws_socket_t *socket)
+{
+    return authws_live_is_movable(socket) && authws_account_is_movable(authws_live_owner(socket));
+}
+
 /* Hands a socket over if it can be now. */
 static void move(authws_socket_t *socket, void *baton)
 {
     authws_drain_t *drain = baton;
 
-    if (drain->full || !authws_live_may_move(socket)) {
+    if (drain->full || !is_movable(socket) || !authws_live_may_move(socket)) {
         return;
     }
     switch (authws_handover_send(socket, drain->scratch)) {
@@ -54,9 +61,9 @@ static bool hopes(const authws_drain_t *drain)
 }
 
 /* Whether a socket should wait for another process rather than be closed now. */
-static bool waits(const authws_drain_t *drain, const authws_socket_t *socket)
+static bool waits(const authws_drain_t *drain, authws_socket_t *socket)
 {
-    return hopes(drain) && authws_live_is_movable(socket);
+    return hopes(drain) && is_movable(socket);
 }
 
 static void count(authws_socket_t *socket, void *baton)

@@ -15,6 +15,7 @@
 
 #include "../state.h"
 #include "account.h"
+#include "base/text.h"
 
 #define RETAINED_KEY "mod_authws:handover"
 #define MAGIC        0x61774831u /* of the retained pair, and of messages */
@@ -208,11 +209,19 @@ static bool is_stream(int fd)
            getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len2) == 0 && !listening;
 }
 
+/* A socket that came, as far as it is known: what the log says of it. */
+typedef struct arrival_t {
+    const char *user, *peer; /* borrowed from the message; NULL: not known */
+    authws_account_t account;
+    bool known; /* the account is one */
+} arrival_t;
+
 /* Takes a message apart and the socket up. NULL, or why not. */
-static const char *take_up(const unsigned char *message, size_t len, int fd, authws_loop_t *loop)
+static const char *take_up(arrival_t *arrival, const unsigned char *message, size_t len, int fd,
+                           authws_loop_t *loop)
 {
     const unsigned char *state = message + sizeof(header_t);
-    authws_account_t account;
+    authws_account_t *account = &arrival->account;
     authws_live_t live = {0};
     size_t size = 0;
     header_t header;
@@ -229,18 +238,32 @@ static const char *take_up(const unsigned char *message, size_t len, int fd, aut
     }
     const void *owner = authws_live_saved_owner(state, header.size, &size);
 
-    if (!authws_account_read(&account, owner, size)) {
+    (void)authws_live_saved_names(state, header.size, &arrival->user, &arrival->peer);
+    arrival->known = authws_account_read(account, owner, size);
+    if (!arrival->known) {
         return "of another version of the account";
     }
-    if (!authws_account_resume(&live, &account)) {
+    if (!authws_account_resume(&live, account)) {
         return "of a location that has no such service any more";
     }
     (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     if (!authws_live_resume(&live, state, header.size, fd, loop)) {
-        authws_account_dropped(&account);
+        authws_account_dropped(account);
         return "not as it was saved";
     }
     return NULL;
+}
+
+static void log_refused(const arrival_t *arrival, const char *why)
+{
+    char user[256], peer[128];
+
+    ap_log_error(
+        APLOG_MARK, APLOG_INFO, 0, ap_server_conf,
+        AWLOGNO(2144) "a WebSocket handed over, user \"%s\" at %s, %s: it is %s: closed with 1001",
+        aw_text_escape(user, sizeof(user), aw_span(arrival->user ? arrival->user : "")),
+        aw_text_escape(peer, sizeof(peer), aw_span(arrival->peer ? arrival->peer : "-")),
+        arrival->known ? authws_account_path(&arrival->account) : "-", why);
 }
 
 static void receiver_ready(authws_source_t *source, uint32_t events)
@@ -255,12 +278,12 @@ static void receiver_ready(authws_source_t *source, uint32_t events)
      * user would be counted twice, and the socket would only be sent on. */
     for (unsigned i = 0;
          scratch && !atomic_load(&left) && i < TAKE_MAX && (len = receive(scratch, &fd)) > 0; i++) {
+        arrival_t arrival = {.known = false};
         const char *why =
-            fd < 0 ? "without a descriptor" : take_up(scratch, len, fd, receiver->loop);
+            fd < 0 ? "without a descriptor" : take_up(&arrival, scratch, len, fd, receiver->loop);
 
         if (why) {
-            ap_log_error(APLOG_MARK, APLOG_INFO, 0, ap_server_conf,
-                         AWLOGNO(2144) "a WebSocket handed over is %s: closed with 1001", why);
+            log_refused(&arrival, why);
         }
         if (why && fd >= 0) {
             refuse(fd);

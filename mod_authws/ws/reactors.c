@@ -30,14 +30,20 @@ typedef enum phase_e {
     GONE      /* the threads have ended */
 } phase_e;
 
-/* Written by child_init, before there is any other thread; `phase` by the MPM's main threads. */
+/* Written by child_init, before there is any other thread, but for `count` and `phase`, which are
+ * written under the lock: the loops start with the first WebSocket where only .htaccess files name
+ * services, and until then nobody knows whether any does. */
 static struct {
-    reactor_t *list;
-    unsigned count;
+    reactor_t *list; /* `wanted` of them, the first `count` running */
+    unsigned wanted;
     apr_interval_time_t drain_timeout;
     apr_time_t stopped;
+    _Atomic unsigned count;
     _Atomic int phase;
+    atomic_bool tried; /* to start them */
 } reactors;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* --- their threads --- */
 
@@ -98,10 +104,12 @@ static void leave_run(authws_post_t *post)
 void authws_reactors_child_stopping(apr_pool_t *pchild, int graceful)
 {
     const int now = graceful ? GRACEFUL : STOPPING;
-    const int before = atomic_load(&reactors.phase);
 
     (void)pchild;
+    (void)pthread_mutex_lock(&lock); /* not while they are being started */
+    const int before = atomic_load(&reactors.phase);
     if (now <= before) {
+        (void)pthread_mutex_unlock(&lock);
         return;
     }
     /* Before the flag is seen: nobody hands over to a process that does not look any more. */
@@ -116,6 +124,7 @@ void authws_reactors_child_stopping(apr_pool_t *pchild, int graceful)
         authws_loop_post(reactor->loop,
                          before == RUNNING ? &reactor->drain_post : &reactor->hurry_post);
     }
+    (void)pthread_mutex_unlock(&lock);
 }
 
 /* The child process goes: waits until the loops have drained. */
@@ -140,6 +149,9 @@ static apr_status_t reactors_end(void *pchild)
         authws_loop_abandon(reactor->loop); /* services may have threads of their own */
     }
     atomic_store(&reactors.phase, GONE);
+    if (reactors.count == 0) {
+        return APR_SUCCESS;
+    }
     authws_handover_discard();
     ap_log_error(APLOG_MARK, APLOG_INFO, 0, ap_server_conf,
                  AWLOGNO(2145) "WebSockets of this child process at its end: %" APR_SIZE_T_FMT
@@ -152,36 +164,46 @@ static apr_status_t reactors_end(void *pchild)
 
 /* --- from outside --- */
 
-void authws_reactors_child_init(apr_pool_t *pchild, server_rec *s)
+/* Starts the loops, once; nothing when the process is ending. Any thread. */
+static void start_all(void)
 {
-    const unsigned wanted = authws_ws_reactor_threads(s);
-    int async = 0;
-
-    if (!authws_endpoints_any() || ap_mpm_query(AP_MPMQ_IS_ASYNC, &async) != APR_SUCCESS ||
-        !async) {
-        return;
-    }
-    reactors.drain_timeout = authws_ws_drain_timeout(s);
-    reactors.list = apr_pcalloc(pchild, wanted * sizeof(reactor_t));
-    for (unsigned i = 0; i < wanted; i++) {
+    (void)pthread_mutex_lock(&lock);
+    for (unsigned i = 0; !atomic_load(&reactors.tried) && i < reactors.wanted; i++) {
         reactor_t *reactor = &reactors.list[i];
-        const apr_status_t rv = reactor_start(reactor);
+        const apr_status_t rv =
+            atomic_load(&reactors.phase) == RUNNING ? reactor_start(reactor) : APR_EINVAL;
 
         if (rv != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+            ap_log_error(APLOG_MARK, APLOG_ERR, rv, ap_server_conf,
                          AWLOGNO(2146) "only %u of %u event loops for WebSockets could be "
                                        "started",
-                         i, wanted);
+                         i, reactors.wanted);
             break;
         }
         reactor->drain_post.run = drain_run;
         reactor->hurry_post.run = hurry_run;
         reactor->leave_post.run = leave_run;
-        reactors.count++;
+        atomic_store(&reactors.count, i + 1);
     }
-    if (reactors.count > 0) {
+    if (!atomic_exchange(&reactors.tried, true) && reactors.count > 0) {
         authws_handover_join();
-        apr_pool_pre_cleanup_register(pchild, pchild, reactors_end);
+    }
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void authws_reactors_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    int async = 0;
+
+    if (ap_mpm_query(AP_MPMQ_IS_ASYNC, &async) != APR_SUCCESS || !async) {
+        return;
+    }
+    reactors.drain_timeout = authws_ws_drain_timeout(s);
+    reactors.wanted = authws_ws_reactor_threads(s);
+    reactors.list = apr_pcalloc(pchild, reactors.wanted * sizeof(reactor_t));
+    apr_pool_pre_cleanup_register(pchild, pchild, reactors_end);
+    if (authws_endpoints_any()) { /* else with the first WebSocket, if there ever is one */
+        start_all();
     }
 }
 
@@ -204,7 +226,13 @@ static authws_loop_t *least(void)
 
 authws_loop_t *authws_reactors_pick(void)
 {
-    return atomic_load(&reactors.phase) == RUNNING ? least() : NULL;
+    if (atomic_load(&reactors.phase) != RUNNING) {
+        return NULL;
+    }
+    if (!atomic_load(&reactors.tried)) {
+        start_all();
+    }
+    return least();
 }
 
 authws_loop_t *authws_reactors_take(void)

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: Apache-2.0
 """
 import array
+import base64
 import ctypes
 import os
 import random
@@ -14,6 +15,7 @@ import time
 
 import pytest
 
+import digest
 import fleet
 import tls
 
@@ -269,6 +271,91 @@ def test_several_loops_in_a_child_share_the_sockets_and_hand_all_over(fresh):
         clients.wait(300)
     assert clients.stop() == []
     assert ends(server)[:2] == (180, 0)
+
+
+LOGIN = """
+StartServers 1
+MinSpareThreads 1
+LogLevel info authws:debug
+AuthWSDrainTimeout 10s
+<Location "/ws">
+    AuthType AuthWS
+    AuthName "R"
+    AuthWSUserFile conf/a1
+    AuthWSScheme Basic
+    Require valid-user
+    AuthWSUserConnections 5
+    AuthWSService echo
+</Location>
+"""
+BASIC = ["Authorization: Basic " + base64.b64encode(b"alice:sesame").decode()]
+
+
+def test_the_limit_per_user_holds_while_sockets_change_process(start_server):
+    server = start_server(
+        LOGIN, allow=ALLOW,
+        prepare=lambda made: made.secret("a1", digest.a1_line("alice", "R", "sesame")))
+    whole = fleet.frame(b"m" * 300_000, 2)
+    stays = fleet.Peer(server.connect(), headers=BASIC)
+    stays.connection.send(whole[:200_000])  # it cannot go before its message is done
+    peers = [fleet.Peer(server.connect(), headers=BASIC) for _ in range(2)]
+    time.sleep(0.3)
+    before = server.children()
+    server.graceful()
+    time.sleep(1.5)
+    # Two are counted in both processes: three, and two.
+    with server.connect() as connection:
+        connection.send(fleet.handshake(headers=BASIC))
+        assert connection.response().status == 429
+    stays.connection.send(whole[200_000:])
+    assert stays.receive() == (2, b"m" * 300_000)
+    wait_gone(before, 15)
+    peers.append(stays)
+    for _ in range(2):  # and no place is lost with the old process
+        peers.append(fleet.Peer(server.connect(), headers=BASIC))
+    for peer in peers:
+        peer.echo("moved, or new")
+    with server.connect() as connection:
+        connection.send(fleet.handshake(headers=BASIC))
+        assert connection.response().status == 429
+
+
+FILES = """
+LogLevel info authws:debug
+AuthWSDrainTimeout 3s
+<Directory "@ROOT@/docroot/ws">
+    AllowOverride AuthConfig
+</Directory>
+"""
+
+
+def test_a_service_in_a_htaccess_file_alone_is_served_by_loops_and_told_of_a_restart(start_server):
+    def prepare_files(server):
+        server.page("ws/.htaccess", "AuthWSService echo\n")
+    server = start_server(FILES, prepare=prepare_files, allow=ALLOW)
+    assert "AW2145" not in server.log()
+    peers = [fleet.Peer(server.connect(), "/ws/") for _ in range(3)]
+    for peer in peers:
+        peer.echo("from a loop")
+    assert server.log().count("AW2141") == 3 and "AW2121" not in server.log()
+    before, mark = server.children(), len(server.log())
+    server.graceful()
+    assert {peer.closed_with() for peer in peers} == {1001}
+    wait_gone(before)
+    assert ends(server, mark) == (0, 3, 0)
+    lines = re.findall(r"AW2110: WebSocket closed: .* /ws/, .* code 1001", server.log(mark))
+    assert len(lines) == 3 and "AW2144" not in server.log()
+
+
+def test_a_socket_that_is_not_taken_up_is_logged_with_all_that_is_known(fresh):
+    server = fresh()
+    peer = fleet.Peer(server.connect(), "/ws")
+    port = peer.connection.socket.getsockname()[1]
+    server.template = server.template.replace('<Location "/ws">', '<Location "/renamed">')
+    server.write()
+    server.graceful()
+    assert peer.closed_with() == 1001
+    server.wait_log(rf'AW2144: .* user "" at 127\.0\.0\.1:{port}, /ws: .*no such service')
 
 
 # --- what comes through the pair is not trusted ---
