@@ -13,7 +13,6 @@
 #include <http_core.h>
 #include <pthread.h>
 #include <scoreboard.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <util_filter.h>
 
@@ -24,6 +23,11 @@
 
 /* How often a thread looks whether the process is going away. */
 #define LOOK_EVERY apr_time_from_msec(500)
+
+/* WebSockets in one HTTP/2 connection. mod_http2 works on six of its streams at a time at first,
+ * and on more only after pages have been answered: the sixth WebSocket would leave none to a page.
+ */
+#define STREAMS_MAX 5
 
 /* Reasons that are kept to be logged once. */
 #define REASONS_MAX 16
@@ -37,12 +41,12 @@ typedef struct spare_t {
 static unsigned most;
 static ap_generation_t generation;
 
-static atomic_uint held;
-
 /* Belong to whoever has the lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static spare_t *spares;
 static const char *reasons[REASONS_MAX];
+static const conn_rec **held; /* `most` of them: the connections whose sockets hold a thread (the
+                                 whole one of an HTTP/2 stream), or NULL */
 
 /* --- the loops --- */
 
@@ -80,11 +84,11 @@ void authws_blocking_child_init(apr_pool_t *pchild, server_rec *s)
 {
     int threads = 1;
 
-    (void)pchild;
     (void)s;
     (void)ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
     /* Some are left for requests. Where a process has one thread MaxRequestWorkers is the limit. */
     most = threads > 1 ? (unsigned)threads * 3 / 4 : 1;
+    held = apr_pcalloc(pchild, most * sizeof(*held));
     (void)ap_mpm_query(AP_MPMQ_GENERATION, &generation);
 }
 
@@ -106,14 +110,66 @@ static bool is_new(const char *why)
     return !found && i < REASONS_MAX;
 }
 
+/* What a client opens its connections with: the one that streams have in common. */
+static const conn_rec *whole_of(const request_rec *r)
+{
+    return r->connection->master ? r->connection->master : r->connection;
+}
+
+typedef enum place_e { TAKEN, NO_THREAD, NO_STREAM } place_e;
+
+static place_e place_take(const request_rec *r)
+{
+    const conn_rec *whole = whole_of(r);
+    unsigned streams = 0, at = most;
+    place_e place = NO_THREAD;
+
+    (void)pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < most; i++) {
+        streams += held[i] == whole;
+        at = held[i] ? at : i;
+    }
+    if (streams >= STREAMS_MAX) {
+        place = NO_STREAM;
+    } else if (at < most) {
+        held[at] = whole;
+        place = TAKEN;
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return place;
+}
+
+void authws_blocking_leave(const request_rec *r)
+{
+    const conn_rec *whole = whole_of(r);
+    unsigned i = 0;
+
+    (void)pthread_mutex_lock(&lock);
+    while (i < most && held[i] != whole) {
+        i++;
+    }
+    if (i < most) {
+        held[i] = NULL;
+    }
+    (void)pthread_mutex_unlock(&lock);
+}
+
 bool authws_blocking_enter(request_rec *r, const char *why)
 {
-    if (atomic_fetch_add_explicit(&held, 1, memory_order_relaxed) >= most) {
-        authws_blocking_leave();
+    switch (place_take(r)) {
+    case TAKEN:
+        break;
+    case NO_THREAD:
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       AWLOGNO(2120) "WebSocket refused: %u of this process's threads serve one "
                                     "each already (%s)",
                       most, why);
+        return false;
+    case NO_STREAM:
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      AWLOGNO(2132) "WebSocket refused: %u are open in this HTTP/2 connection; "
+                                    "with one more mod_http2 would answer no page in it",
+                      STREAMS_MAX);
         return false;
     }
     if (is_new(why)) {
@@ -124,11 +180,6 @@ bool authws_blocking_enter(request_rec *r, const char *why)
                       why);
     }
     return true;
-}
-
-void authws_blocking_leave(void)
-{
-    atomic_fetch_sub_explicit(&held, 1, memory_order_relaxed);
 }
 
 /* --- serving one --- */
@@ -212,7 +263,7 @@ int authws_blocking_run(request_rec *r, const char *answer, authws_socket_t *soc
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, AWLOGNO(2122) "WebSocket refused: %s",
                       spare ? "the client has ended its half of the stream" : "no event loop");
         authws_live_abandon(socket);
-        authws_blocking_leave();
+        authws_blocking_leave(r);
         if (spare) {
             loop_return(spare);
         }
@@ -229,6 +280,6 @@ int authws_blocking_run(request_rec *r, const char *answer, authws_socket_t *soc
         authws_live_abandon(socket);
     }
     loop_return(spare);
-    authws_blocking_leave();
+    authws_blocking_leave(r);
     return DONE;
 }

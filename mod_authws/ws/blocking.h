@@ -11,10 +11,10 @@
 void authws_blocking_child_init(apr_pool_t *pchild, server_rec *s);
 
 /* Takes one of the threads, for a connection that stays because of `why`, which is logged: once
- * for each reason. False when there are enough already. Any thread; authws_blocking_leave gives it
- * back. */
+ * for each reason. False, and logged, when there are enough already, in the process or in the
+ * HTTP/2 connection. Any thread; authws_blocking_leave gives it back. */
 bool authws_blocking_enter(request_rec *r, const char *why);
-void authws_blocking_leave(void);
+void authws_blocking_leave(const request_rec *r);
 
 /* Sends the answer, and serves the socket in this thread until its end; gives the thread back.
  * Returns what the handler has to return; the socket is no longer the caller's. */

@@ -28,17 +28,17 @@ const char *authws_ws_set_drain_timeout(cmd_parms *cmd, void *config, const char
         AP_INIT_TAKE_ARGV("AuthWSProtocol", authws_ws_set_protocol, NULL, OR_AUTHCFG,              \
                           "subprotocols, in order of preference, or None"),                        \
         AP_INIT_TAKE1("AuthWSMaxMessage", authws_ws_set_max_message, NULL, OR_AUTHCFG,             \
-                      "longest message; above: close 1009"),                                       \
+                      "a size, 1 to 1G: the longest message; above, close 1009"),                  \
         AP_INIT_TAKE1("AuthWSMaxFrame", authws_ws_set_max_frame, NULL, OR_AUTHCFG,                 \
-                      "longest frame; above: close 1009"),                                         \
+                      "a size, 125 to 1G: the longest frame; above, close 1009"),                  \
         AP_INIT_TAKE_ARGV("AuthWSPing", authws_ws_set_ping, NULL, OR_AUTHCFG,                      \
                           "pings after so long a silence, and waits so long; or Off"),             \
         AP_INIT_TAKE_ARGV("AuthWSDeflate", authws_ws_set_deflate, NULL, OR_AUTHCFG,                \
                           "On, Off, level=, window=, no-context-takeover, min="),                  \
         AP_INIT_TAKE1("AuthWSSendBuffer", authws_ws_set_send_buffer, NULL, OR_AUTHCFG,             \
-                      "what may wait for a reader that is slow"),                                  \
+                      "a size, 4K to 1G: what may wait for a slow reader"),                        \
         AP_INIT_TAKE1("AuthWSUserConnections", authws_ws_set_user_connections, NULL, OR_AUTHCFG,   \
-                      "live WebSockets per user, or Off"),                                         \
+                      "1 to 65535 live WebSockets per user, or Off"),                              \
         AP_INIT_TAKE1("AuthWSReactorThreads", authws_ws_set_reactor_threads, NULL, RSRC_CONF,      \
                       "threads per child process that serve WebSockets"),                          \
         AP_INIT_TAKE1("AuthWSDrainTimeout", authws_ws_set_drain_timeout, NULL, RSRC_CONF,          \

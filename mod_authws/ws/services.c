@@ -79,7 +79,11 @@ const char *authws_endpoint_parse(const authws_endpoint_t **endpoint, cmd_parms 
         return authws_word_missing(cmd,
                                    apr_pstrcat(cmd->pool, "one of ", names(cmd->temp_pool), NULL));
     }
-    if (argc == 1 && !ap_cstr_casecmp(argv[0], "Off")) {
+    if (!ap_cstr_casecmp(argv[0], "Off")) {
+        if (argc > 1) {
+            return apr_psprintf(cmd->pool, "%s: \"%s\" is too much: Off stands alone",
+                                cmd->cmd->name, authws_word_quoted(cmd->pool, argv[1]));
+        }
         *endpoint = &off;
         return NULL;
     }

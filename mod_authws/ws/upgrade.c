@@ -87,12 +87,22 @@ static void announce(request_rec *r)
     }
 }
 
+/* The scheme that the user came in by, for the log. */
+static const char *scheme_of(const request_rec *r)
+{
+    const char *scheme = apr_table_get(r->notes, "authws-scheme");
+
+    return scheme ? scheme : "none";
+}
+
 /* A client that meant to switch protocols may have sent what is no HTTP behind it: the connection
  * is of no use any more. */
 static int refuse(request_rec *r, int status, const char *why)
 {
-    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, AWLOGNO(2101) "WebSocket refused with %d: %s: %s",
-                  status, why, authws_log_text(r->pool, aw_span(r->uri)));
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                  AWLOGNO(2101) "WebSocket refused with %d: %s: %s (user \"%s\", scheme %s)",
+                  status, why, authws_log_text(r->pool, aw_span(r->uri)),
+                  authws_log_text(r->pool, aw_span(r->user)), scheme_of(r));
     r->connection->keepalive = AP_CONN_CLOSE;
     return status;
 }
@@ -184,6 +194,13 @@ static int create(upgrade_t *u)
     }
     status = service->open ? service->open(r, endpoint->config, u->socket) : OK;
     if (status != OK) {
+        if (status < 300 || status > 599) { /* httpd would take it for an answer that was sent */
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                          AWLOGNO(2131) "the service's open returned %d, which is neither OK nor a "
+                                        "status to refuse with: %s",
+                          status, endpoint->words);
+            status = HTTP_INTERNAL_SERVER_ERROR;
+        }
         /* Not opened: there is no close event, and no closing line. */
         authws_socket_release(u->socket);
         authws_account_dropped(&u->account);
@@ -203,17 +220,17 @@ static int complete(upgrade_t *u)
     if (!head) {
         authws_live_abandon(u->socket);
         if (u->staying) {
-            authws_blocking_leave();
+            authws_blocking_leave(u->r);
         }
         r->connection->keepalive = AP_CONN_CLOSE;
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                  AWLOGNO(2102) "WebSocket opened: user \"%s\", %s, subprotocol %s, %s%s",
-                  authws_log_text(r->pool, aw_span(r->user)), authws_account_path(&u->account),
-                  u->protocol ? u->protocol : "none",
-                  u->deflate.on ? "compressed" : "not compressed",
-                  u->staying ? ", in its worker thread" : "");
+    ap_log_rerror(
+        APLOG_MARK, APLOG_INFO, 0, r,
+        AWLOGNO(2102) "WebSocket opened: user \"%s\", %s, scheme %s, subprotocol %s, %s%s",
+        authws_log_text(r->pool, aw_span(r->user)), authws_account_path(&u->account), scheme_of(r),
+        u->protocol ? u->protocol : "none", u->deflate.on ? "compressed" : "not compressed",
+        u->staying ? ", in its worker thread" : "");
     if (!u->staying) {
         return authws_detach(r, head, u->socket);
     }
@@ -244,7 +261,7 @@ static int accept_handshake(upgrade_t *u)
     }
     if (status != OK) {
         if (u->staying) {
-            authws_blocking_leave();
+            authws_blocking_leave(u->r);
         }
         return status;
     }

@@ -379,7 +379,7 @@ def test_worker_threads_are_left_for_pages(start_server):
 # --- mistakes in the configuration ---
 
 @pytest.mark.parametrize("line,words", [
-    ("AuthWSService nothing", ['"nothing" is not a service', "echo, Off"]),
+    ("AuthWSService nothing", ['"nothing" is not a service', "echo, "]),
     ("AuthWSService echo more", ['"more" is too much']),
     ("AuthWSService", ["nothing is given", "echo"]),
     ("AuthWSOrigin portal.example.com", ['"portal.example.com"', "same, any, none-ok"]),
@@ -393,6 +393,11 @@ def test_worker_threads_are_left_for_pages(start_server):
     ("AuthWSDeflate window=8", ['"8" is not a number from 9 to 15']),
     ("AuthWSDeflate fast", ['"fast" is not known', "level=1..9"]),
     ("AuthWSDeflate Off level=1", ["Off stands alone", '"level=1"']),
+    ("AuthWSService Off echo", ['"echo" is too much', "Off stands alone"]),
+    ("AuthWSMaxMessage", ["a size, 1 to 1G"]),
+    ("AuthWSMaxFrame", ["a size, 125 to 1G"]),
+    ("AuthWSSendBuffer", ["a size, 4K to 1G"]),
+    ("AuthWSDeflate min=", ['"" is not a size']),
     ("AuthWSSendBuffer 1K", ['"1K" is out of range', "4K to 1G"]),
     ("AuthWSUserConnections 0", ['"0" is not a number from 1 to 65535']),
     ("AuthWSReactorThreads 65", ['"65" is not a number from 1 to 64']),

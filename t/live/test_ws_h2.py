@@ -130,6 +130,30 @@ def test_a_client_that_goes_without_a_word_leaves_nothing(server, connection):
     assert connection.get("/index.html")[0] == 200
 
 
+def test_a_sixth_websocket_in_a_connection_is_refused_and_pages_go_on(server, connection):
+    mark = len(server.log())
+    sockets = [open_socket(connection) for _ in range(5)]
+    for _ in range(2):
+        stream = connection.websocket("/open")
+        assert stream.status() == 503
+        stream.close()
+    server.wait_log(r"AW2132: WebSocket refused: 5 are open in this HTTP/2 connection", mark)
+    for _ in range(3):
+        assert connection.get("/index.html")[0] == 200
+    assert sockets[0].close() == (1000, "")
+    end = time.monotonic() + 10
+    while True:  # its thread ends a little later than the stream
+        stream = connection.websocket("/open")
+        if stream.status() == 200:
+            break
+        stream.close()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert ws.Socket(stream).echo("in its place") == "in its place"
+    for socket in [*sockets[1:], ws.Socket(stream)]:
+        assert socket.close() == (1000, "")
+
+
 def test_threads_are_left_for_pages(start_server):
     server = start_server(CONFIG + "StartServers 1\nServerLimit 1\nMaxRequestWorkers 25\n"
                           "MinSpareThreads 1\n",
