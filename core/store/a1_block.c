@@ -9,7 +9,8 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <stdint.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* Fewer users than this are not worth a thread. */
@@ -50,6 +51,23 @@ static uint64_t buckets_for(uint64_t users)
     return power;
 }
 
+void *aw_a1_pages_get(uint64_t size)
+{
+    void *pages = size > SIZE_MAX / 2
+                      ? MAP_FAILED
+                      : mmap(NULL, size > 0 ? (size_t)size : 1, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
+void aw_a1_pages_free(void *pages, uint64_t size)
+{
+    if (pages) {
+        munmap(pages, size > 0 ? (size_t)size : 1);
+    }
+}
+
 unsigned char *aw_a1_block_create(uint64_t users, uint64_t records, unsigned userhash,
                                   const unsigned char *key)
 {
@@ -74,7 +92,7 @@ unsigned char *aw_a1_block_create(uint64_t users, uint64_t records, unsigned use
     if (head.size > SIZE_MAX / 2 || head.size / AW_A1_UNIT > AW_A1_PLACE_MASK) {
         return NULL;
     }
-    unsigned char *block = calloc(1, (size_t)head.size);
+    unsigned char *block = aw_a1_pages_get(head.size);
 
     if (block) {
         head.checksum = aw_a1_checksum(&head);
@@ -258,7 +276,7 @@ apr_status_t aw_a1_block_finish(aw_a1_table_t **table, unsigned char *block, boo
     }
     if (rv != APR_SUCCESS) {
         aw_wipe(block, (size_t)head.size);
-        free(block);
+        aw_a1_pages_free(block, head.size);
     }
     aw_wipe(&head, sizeof(head));
     return rv;

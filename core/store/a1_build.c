@@ -3,8 +3,6 @@
  */
 #include "store/a1_layout.h"
 
-#include <stdlib.h>
-
 /* A user while the table is built. Borrowed from the text. */
 typedef struct draft_t {
     const char *user; /* ":" and the realm follow in the text */
@@ -216,18 +214,23 @@ apr_status_t aw_a1_table_build(aw_a1_table_t **table, const aw_span_t *texts, si
     build_t build = {.key = key, .userhash = userhash & AW_A1_ALGS};
     apr_status_t rv = APR_ENOMEM;
     size_t lines = 0, bytes = 0;
+    uint64_t drafts_size, lines_size, slots_size, values_size;
 
     if (!count_lines(texts, n, &lines)) {
-        goto leave;
+        return rv;
     }
     for (size_t i = 0; i < n; i++) {
         bytes += texts[i].len;
     }
     build.slots_mask = power_of_two(2 * (uint64_t)lines) - 1;
-    build.drafts = calloc(lines + 1, sizeof(*build.drafts));
-    build.line_user = calloc(lines + 1, sizeof(*build.line_user));
-    build.slots = calloc((size_t)build.slots_mask + 1, sizeof(*build.slots));
-    build.values = malloc(bytes / 2 + 1);
+    drafts_size = lines * sizeof(*build.drafts);
+    lines_size = lines * sizeof(*build.line_user);
+    slots_size = (build.slots_mask + 1) * sizeof(*build.slots);
+    values_size = bytes / 2;
+    build.drafts = aw_a1_pages_get(drafts_size);
+    build.line_user = aw_a1_pages_get(lines_size);
+    build.slots = aw_a1_pages_get(slots_size);
+    build.values = aw_a1_pages_get(values_size);
     if (!build.drafts || !build.line_user || !build.slots || !build.values) {
         goto leave;
     }
@@ -243,9 +246,9 @@ leave:
     if (build.values) {
         aw_wipe(build.values, build.values_size);
     }
-    free(build.values);
-    free(build.slots);
-    free(build.line_user);
-    free(build.drafts);
+    aw_a1_pages_free(build.values, values_size);
+    aw_a1_pages_free(build.slots, slots_size);
+    aw_a1_pages_free(build.line_user, lines_size);
+    aw_a1_pages_free(build.drafts, drafts_size);
     return rv;
 }

@@ -77,15 +77,22 @@ _Static_assert(sizeof(aw_a1_rec_t) == AW_A1_UNIT, "records are counted in units 
 struct aw_a1_table_t {
     const unsigned char *block;
     aw_a1_header_t head; /* a copy: the block's may change under our eyes */
-    bool mapped;         /* a mapping, not of the heap */
+    bool mapped;         /* of a file, or shared: not to be wiped */
     /* Blocks that processes share (store/a1_share.h) are no longer there when *floor is above
      * `generation`; `floor` NULL: always there. */
     uint64_t generation;
     const _Atomic uint64_t *floor;
 };
 
+/* Zeroed memory, as whole pages of its own, which go back to the system at once: what a heap keeps
+ * of what a reload took, each of many processes keeps. NULL: none. `size` may be 0. */
+AW_PRIVATE void *aw_a1_pages_get(uint64_t size);
+
+/* Gives it back; the same `size`. NULL is allowed. */
+AW_PRIVATE void aw_a1_pages_free(void *pages, uint64_t size);
+
 /* Makes a table of a block: checks the header. The block must be aligned as a mapping or malloc
- * is; the table takes it over, to be unmapped when `mapped` and else wiped and freed. APR_EINVAL
+ * is; the table takes it over, to be unmapped, and wiped before that unless `mapped`. APR_EINVAL
  * and *why (static), or APR_ENOMEM: the block is still the caller's. */
 AW_PRIVATE apr_status_t aw_a1_table_adopt(aw_a1_table_t **table, const char **why, void *block,
                                           size_t size, bool mapped);
@@ -115,8 +122,9 @@ AW_PRIVATE unsigned aw_a1_table_userhash(const aw_a1_table_t *table);
 AW_PRIVATE uint64_t aw_a1_checksum(const aw_a1_header_t *head);
 
 /* Maps the index of the A1 file `path`, if it was made for the version `text` and finds users by
- * the user hashes of `userhash`. APR_ENOENT: there is none; APR_EINVAL and *why (static); or what
- * the system said. *id: the index file's, also when it is refused. */
+ * the user hashes of `userhash`. APR_ENOENT: there is none; APR_EINVAL and *why (static); EPERM
+ * likewise: whoever owns it could kill this process with it; or what the system said. *id: the
+ * index file's, also when it is refused. */
 AW_PRIVATE apr_status_t aw_a1_index_open(aw_a1_table_t **table, const char **why, const char *index,
                                          const char *path, const aw_file_id_t *text,
                                          unsigned userhash, aw_file_id_t *id);

@@ -9,7 +9,6 @@
 #include "store/a1_layout.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 /* What is looked for. `userhash` NULL: by name. */
 typedef struct wanted_t {
@@ -95,12 +94,10 @@ void aw_a1_table_destroy(aw_a1_table_t *table)
     }
     unsigned char *block = (unsigned char *)(uintptr_t)table->block;
 
-    if (table->mapped) {
-        munmap(block, (size_t)table->head.size);
-    } else {
+    if (!table->mapped) {
         aw_wipe(block, (size_t)table->head.size);
-        free(block);
     }
+    aw_a1_pages_free(block, table->head.size);
     aw_wipe(table, sizeof(*table));
     free(table);
 }

@@ -21,7 +21,7 @@ typedef struct aw_a1_table_t aw_a1_table_t;
 /* Builds a table from the texts of `n` files, in order; later lines add algorithms to, or replace
  * those of, earlier ones for the same user and realm. `userhash` is a mask (1u << aw_alg_e) of
  * the algorithms to index user hashes for. `key` is random, AW_KEYED_KEY bytes. The table is one
- * heap block (see aw_a1_table_destroy).
+ * block of pages (see aw_a1_table_destroy).
  * On a broken line: APR_EINVAL, *error, and *file the index of the text that it stands in. */
 apr_status_t aw_a1_table_create(aw_a1_table_t **table, const aw_span_t *texts, size_t n,
                                 unsigned userhash, const unsigned char *key, size_t *file,

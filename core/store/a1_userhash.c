@@ -3,8 +3,6 @@
  */
 #include "store/a1_layout.h"
 
-#include <stdlib.h>
-
 unsigned aw_a1_table_userhash(const aw_a1_table_t *table)
 {
     unsigned mask = 0;
@@ -89,7 +87,7 @@ apr_status_t aw_a1_table_extend(aw_a1_table_t **table, const aw_a1_table_t *from
     rv = copy(block + head.records, size, from, mask);
     if (rv != APR_SUCCESS) {
         aw_wipe(block, (size_t)head.size);
-        free(block);
+        aw_a1_pages_free(block, head.size);
         return rv;
     }
     return aw_a1_block_finish(table, block, alone);
