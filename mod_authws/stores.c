@@ -118,7 +118,9 @@ aw_a1_store_t *authws_stores_get(const char **message, const char *const *paths,
         return NULL;
     }
     /* Without the mutex: a large file must not hold up those who ask for another. */
-    const apr_status_t rv = aw_a1_store_open(&store, &why, paths, n, 0, &log, pool);
+    const apr_status_t rv = htaccess ? aw_a1_store_open_limited(&store, &why, paths, n,
+                                                                AUTHWS_HTACCESS_BYTES, &log, pool)
+                                     : aw_a1_store_open(&store, &why, paths, n, 0, &log, pool);
 
     apr_thread_mutex_lock(registry.mutex);
     there = apr_hash_get(registry.stores, key, APR_HASH_KEY_STRING);

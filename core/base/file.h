@@ -42,16 +42,16 @@ typedef struct aw_file_edit_t aw_file_edit_t;
  * waited at the most. */
 typedef void (*aw_file_wait_fn)(void *baton, const char *path, apr_interval_time_t timeout);
 
-/* Opens `path` for an edit: resolves symbolic links (the target is edited, the link stays), takes
- * an exclusive lock that every other aw_file_open_edit of the same file waits for, for at most
- * `timeout`, then APR_TIMEUP. The lock is on `<target>.lock` beside the file, because the file
+/* Opens `path` for an edit: resolves symbolic links (the target is edited, the link stays; one that
+ * belongs neither to root nor to this process's user is EPERM, or it could lead root anywhere),
+ * takes an exclusive lock that every other aw_file_open_edit of the same file waits for, for at
+ * most `timeout`, then APR_TIMEUP. The lock is on `<target>.lock` beside the file, because the file
  * itself is replaced; it is kept by the kernel and so goes with a killed process. The lock file
- * itself stays, empty. One that is a symbolic link (ELOOP) or not a regular file (APR_EEXIST) is
- * refused.
- * With `create` false a missing file is APR_ENOENT.
- * `content` is the present content (borrowed from the edit; empty for a new file).
- * The edit lives in `p` and is abandoned, unlocked and cleaned up when `p` is. `waiting` may be
- * NULL. */
+ * itself stays, empty, and can be opened by those alone who may write to the file. One that is a
+ * symbolic link (ELOOP) or not a regular file (APR_EEXIST) is refused. With `create` false a
+ * missing file is APR_ENOENT. `content` is the present content (borrowed from the edit; empty for a
+ * new file). The edit lives in `p` and is abandoned, unlocked and cleaned up when `p` is. `waiting`
+ * may be NULL. */
 apr_status_t aw_file_open_edit(aw_file_edit_t **edit, aw_span_t *content, const char *path,
                                bool create, apr_interval_time_t timeout, aw_file_wait_fn waiting,
                                void *baton, apr_pool_t *p);
@@ -76,7 +76,9 @@ typedef apr_status_t (*aw_file_source_fn)(void *baton, aw_file_write_fn write, v
 apr_status_t aw_file_commit_edit_from(aw_file_edit_t *edit, aw_file_source_fn source, void *baton);
 
 /* aw_file_commit_edit, but what is written stands beside the file, under its name and `suffix`
- * (".idx"), and the file stays as it is; APR_EAGAIN when it is no longer what was read. */
+ * (".idx"), and the file stays as it is; APR_EAGAIN when it is no longer what was read. Nobody but
+ * its owner may write to it: root, when root calls this and a group but root's, or everybody,
+ * may read the file, and else the file's owner. */
 apr_status_t aw_file_commit_beside(aw_file_edit_t *edit, const char *suffix, const aw_span_t *parts,
                                    size_t n);
 

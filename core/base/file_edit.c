@@ -44,6 +44,31 @@ struct aw_file_edit_t {
     ssize_t acl_size;
 };
 
+/* Reads what a symbolic link says; *n 0: it is none, or nothing is there. Only root's and our own
+ * are followed: in a folder of the server's user that one could point root at any file. */
+static apr_status_t read_link(char *link, size_t room, ssize_t *n, const char *path)
+{
+    const int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    apr_status_t rv = APR_SUCCESS;
+    struct stat st;
+
+    if (fd < 0) {
+        return errno == ENOENT ? APR_SUCCESS : errno;
+    }
+    if (fstat(fd, &st) != 0) {
+        rv = errno;
+    } else if (S_ISLNK(st.st_mode)) {
+        *n = readlinkat(fd, "", link, room);
+        if (*n < 0) {
+            rv = errno;
+        } else if (st.st_uid != 0 && st.st_uid != geteuid()) {
+            rv = EPERM;
+        }
+    }
+    close(fd);
+    return rv;
+}
+
 /* Follows the symbolic links that the last component of `path` is. What they end at may be
  * missing. */
 static apr_status_t resolve(const char **target, const char *path, apr_pool_t *p)
@@ -51,12 +76,13 @@ static apr_status_t resolve(const char **target, const char *path, apr_pool_t *p
     char link[PATH_MAX];
 
     for (int i = 0; i < LINKS_MAX; i++) {
-        const ssize_t n = readlink(path, link, sizeof(link));
+        ssize_t n = 0;
+        const apr_status_t rv = read_link(link, sizeof(link), &n, path);
 
-        if (n < 0) {
-            if (errno != EINVAL && errno != ENOENT) {
-                return errno;
-            }
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        if (n == 0) {
             *target = path;
             return APR_SUCCESS;
         }
@@ -101,29 +127,47 @@ static apr_status_t open_folder(aw_file_edit_t *edit, const char *path)
     return edit->dir < 0 ? errno : APR_SUCCESS;
 }
 
-/* Opens the lock file, made if need be for the same people as the file that it guards. */
+/* Who may open a lock may hold it for ever, also for reading: it is for those who may write to the
+ * file. One that an earlier version of this program has made is closed to the others. */
+static void protect_lock(const aw_file_edit_t *edit, int fd, bool fresh)
+{
+    struct stat file, lock;
+
+    if (fstatat(edit->dir, edit->name, &file, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(file.st_mode)) {
+        return;
+    }
+    const mode_t mode = 0600 | (file.st_mode & S_IWGRP ? 060 : 0);
+
+    if (fresh) {
+        /* If it fails, only its owner and root can edit, which is safe. */
+        if (fchown(fd, file.st_uid, file.st_gid) == 0) {
+            (void)!fchmod(fd, mode);
+        }
+    } else if (fstat(fd, &lock) == 0 && S_ISREG(lock.st_mode) && lock.st_nlink == 1 &&
+               (lock.st_uid == geteuid() || geteuid() == 0) && lock.st_mode & 077 & ~mode) {
+        (void)!fchmod(fd, lock.st_mode & mode);
+    }
+}
+
+/* Opens the lock file, made if need be for the people who may write to the file that it guards. */
 static apr_status_t open_lock(const aw_file_edit_t *edit, const char *name, int *out)
 {
     const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
     struct stat st;
     int fd = openat(edit->dir, name, flags | O_CREAT | O_EXCL, 0600);
+    const bool fresh = fd >= 0;
 
-    if (fd >= 0) {
-        if (fstatat(edit->dir, edit->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-            fchown(fd, st.st_uid, st.st_gid) == 0 && fchmod(fd, st.st_mode & 0660) != 0) {
-            /* Left at 0600: only its owner and root can edit then, which is safe. */
-            errno = 0;
-        }
-    } else if (errno == EEXIST) {
+    if (fd < 0 && errno == EEXIST) {
         fd = openat(edit->dir, name, flags);
     }
     if (fd < 0) {
-        return errno == ENOENT ? APR_EAGAIN : errno;
+        return errno == ENOENT ? APR_EAGAIN : errno == EISDIR ? APR_EEXIST : errno;
     }
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         close(fd);
         return APR_EEXIST;
     }
+    protect_lock(edit, fd, fresh);
     *out = fd;
     return APR_SUCCESS;
 }
@@ -334,17 +378,23 @@ static apr_status_t write_from(int fd, aw_file_source_fn source, void *baton)
 }
 
 /* Gives the new version the owner, access list and mode of the old one. Failing is an error: a
- * server that can no longer read its users is worse than an edit that did not happen. */
-static apr_status_t keep_owner(const aw_file_edit_t *edit, int fd)
+ * server that can no longer read its users is worse than an edit that did not happen. What stands
+ * `beside` is only written by its owner, and that stays root where it is a group that reads the
+ * file, or everybody; otherwise it may be its owner who does. */
+static apr_status_t keep_owner(const aw_file_edit_t *edit, int fd, bool beside)
 {
-    const mode_t mode = edit->exists ? edit->st.st_mode & 07777 : 0640;
+    const mode_t mode = (edit->exists ? edit->st.st_mode & 07777 : 0640) & (beside ? ~022u : ~0u);
+    const bool shared =
+        (edit->st.st_mode & S_IRGRP && edit->st.st_gid != 0) || edit->st.st_mode & S_IROTH;
+    const bool roots = beside && geteuid() == 0 && shared;
+    const uid_t owner = roots ? 0 : edit->st.st_uid;
     struct stat st;
 
     if (fstat(fd, &st) != 0) {
         return errno;
     }
-    if (edit->exists && (st.st_uid != edit->st.st_uid || st.st_gid != edit->st.st_gid) &&
-        fchown(fd, edit->st.st_uid, edit->st.st_gid) != 0) {
+    if (edit->exists && (st.st_uid != owner || st.st_gid != edit->st.st_gid) &&
+        fchown(fd, owner, edit->st.st_gid) != 0) {
         return errno;
     }
     if (edit->exists && edit->acl_size > 0 &&
@@ -383,7 +433,8 @@ static bool unchanged(const aw_file_edit_t *edit)
     return edit->exists && aw_file_id_equal(&id, &edit->id);
 }
 
-/* Writes `temp` and gives it the name `name`; ends the edit. */
+/* Writes `temp` and gives it the name `name`, the file's own or that of one beside; ends the
+ * edit. */
 static apr_status_t commit(aw_file_edit_t *edit, const char *name, const char *temp,
                            aw_file_source_fn source, void *baton)
 {
@@ -400,7 +451,7 @@ static apr_status_t commit(aw_file_edit_t *edit, const char *name, const char *t
         goto leave;
     }
     made = true;
-    rv = keep_owner(edit, fd);
+    rv = keep_owner(edit, fd, name != edit->name);
     if (rv == APR_SUCCESS) {
         rv = write_from(fd, source, baton);
     }

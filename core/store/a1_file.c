@@ -9,9 +9,11 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* A version younger than this may still be being written. It is also longer than the steps in
  * which file systems count time, so that two versions never have one identity. */
@@ -55,6 +57,7 @@ static void exchange(aw_a1_file_t *file, aw_a1_table_t *table)
     const struct timespec pause = {0, 50000};
     aw_a1_table_t *old = atomic_exchange(&file->table, table);
 
+    file->unsettled_since = 0;
     for (int round = 0; round < 2; round++) {
         const unsigned side = atomic_fetch_add(&file->readers->epoch, 1) & 1;
 
@@ -79,6 +82,13 @@ static void give_back_memory(const aw_file_id_t *id)
 }
 
 /* --- reading --- */
+
+static bool is_too_large(const aw_a1_file_t *file)
+{
+    aw_file_id_t id;
+
+    return aw_file_identify(file->path, &id, NULL) == APR_SUCCESS && (size_t)id.size > file->limit;
+}
 
 /* Reads the text and builds its table. *message, in `p`, is untouched on success. */
 static apr_status_t load(const aw_a1_file_t *file, unsigned userhash, bool alone,
@@ -105,7 +115,7 @@ static apr_status_t load(const aw_a1_file_t *file, unsigned userhash, bool alone
         goto leave;
     }
     apr_allocator_owner_set(allocator, scratch);
-    rv = aw_file_read(file->path, SIZE_MAX / 4, &text, id, scratch);
+    rv = aw_file_read(file->path, file->limit, &text, id, scratch);
     if (rv == APR_SUCCESS) {
         rv = aw_a1_table_build(table, &text, 1, userhash, file->key, alone, &number, &error);
         aw_wipe((char *)(uintptr_t)text.ptr, text.len);
@@ -117,6 +127,11 @@ leave:
                                 (unsigned long)error.column, error.message);
     } else if (rv == APR_EINVAL) {
         *message = apr_psprintf(p, "%s: not a regular file", file->path);
+    } else if (rv == APR_ENOMEM && is_too_large(file)) {
+        *message = apr_psprintf(p,
+                                "%s: larger than the %" APR_SIZE_T_FMT " bytes that are allowed "
+                                "where it is named",
+                                file->path, file->limit);
     } else if (rv != APR_SUCCESS) {
         *message = apr_psprintf(p, "%s: %s", file->path, apr_strerror(rv, why, sizeof(why)));
     }
@@ -141,6 +156,25 @@ static const char *index_path(aw_a1_file_t *file)
     return file->index;
 }
 
+/* An index that another user could cut short while this process reads it. Root's children may be of
+ * that user: the index is as new to them, and only they complain. */
+static void refuse_foreign(aw_a1_file_t *file, const char *index, uint64_t number, bool loud)
+{
+    const bool root = geteuid() == 0;
+    _Atomic uint64_t *where = root ? &file->foreign : said(file, AW_A1_SAID_INDEX);
+
+    if (root) {
+        file->index_id = (aw_file_id_t){0};
+    }
+    if (loud && atomic_exchange(where, number) != number) {
+        aw_log(
+            file->log, root ? AW_LOG_INFO : AW_LOG_WARNING, 1053,
+            "%s: belongs neither to root nor to this process's user, so the file itself is read; "
+            "authws-htdigest --index %s, run by root, makes an index for all",
+            index, file->path);
+    }
+}
+
 /* Opens the index for a version of the text; logs, once, why it cannot be used when `loud`. */
 static aw_a1_table_t *try_index(aw_a1_file_t *file, unsigned userhash, const aw_file_id_t *text,
                                 bool loud)
@@ -150,7 +184,7 @@ static aw_a1_table_t *try_index(aw_a1_file_t *file, unsigned userhash, const aw_
     aw_file_id_t id = {0};
     char text_of[128];
 
-    if (!index) {
+    if (!index || (size_t)text->size > file->limit) {
         return NULL;
     }
     const apr_status_t rv = aw_a1_index_open(&table, &why, index, file->path, text, userhash, &id);
@@ -161,6 +195,10 @@ static aw_a1_table_t *try_index(aw_a1_file_t *file, unsigned userhash, const aw_
     }
     const uint64_t number = number_of(file, text, &id, rv);
 
+    if (rv == EPERM) {
+        refuse_foreign(file, index, number, loud);
+        return NULL;
+    }
     if (loud && atomic_exchange(said(file, AW_A1_SAID_INDEX), number) != number) {
         aw_log(file->log, AW_LOG_WARNING, 1050,
                "%s: %s: the index is ignored and the file itself read; run "
@@ -192,7 +230,8 @@ static void warn_mode(aw_a1_file_t *file, mode_t mode)
 }
 
 /* Whether this version may be taken up at `now`. A file from the future (a clock that was set
- * back, another machine's clock) has settled: waiting for its time could take for ever. */
+ * back, another machine's clock) is taken up after the limit: waiting for its time could take for
+ * ever, but it may also be that it was changed after `now` was read. */
 static bool has_settled(aw_a1_file_t *file, const aw_file_id_t *id, apr_time_t now)
 {
     const apr_time_t age = now - (apr_time_t)(id->ctime_ns / 1000);
@@ -200,8 +239,7 @@ static bool has_settled(aw_a1_file_t *file, const aw_file_id_t *id, apr_time_t n
      * unknown. */
     const apr_time_t settle = id->size == 0 ? SETTLE_LIMIT : SETTLE;
 
-    if (age < 0 || age >= settle) {
-        file->unsettled_since = 0;
+    if (age >= settle) {
         return true;
     }
     if (file->unsettled_since == 0 || file->unsettled_since > now) {
@@ -242,7 +280,6 @@ void aw_a1_file_catch_up(aw_a1_file_t *file)
     exchange(file, table);
     file->id = id;
     file->failure = APR_SUCCESS;
-    file->unsettled_since = 0;
     aw_log(file->log, AW_LOG_DEBUG, 1052, "%s: taken from the process that has read it",
            file->path);
 }
@@ -296,6 +333,7 @@ static void reload(aw_a1_file_t *file, unsigned userhash, const aw_file_id_t *se
     }
     if (rv != APR_SUCCESS) {
         /* What was read may be newer than what was seen; then the next look tries that. */
+        file->unsettled_since = 0;
         failed(file, seen, rv, message);
     } else {
         forget_failure(file);

@@ -39,6 +39,7 @@ typedef struct aw_a1_file_t {
     aw_a1_readers_t *readers; /* the store's */
     const aw_log_t *log;
     const unsigned char *key;
+    size_t limit;                   /* bytes of a text that is read */
     _Atomic(aw_a1_table_t *) table; /* exchanged under `reload` */
     _Atomic uint64_t generation;    /* of the share, taken note of; written under `reload` */
     aw_a1_share_t *share;           /* NULL: the process's own; set before there are others */
@@ -51,10 +52,11 @@ typedef struct aw_a1_file_t {
     apr_status_t failure;       /* why; APR_SUCCESS: nothing is wrong */
     apr_time_t unsettled_since; /* 0: settled */
     aw_file_id_t index_id;      /* of the index that was tried last */
+    _Atomic uint64_t foreign;   /* what root has logged of an index that is not root's */
     mode_t warned;              /* permissions already complained about */
 } aw_a1_file_t;
 
-/* Reads the file, from its index if that can be used. The fields up to `key` are set, the others
+/* Reads the file, from its index if that can be used. The fields up to `limit` are set, the others
  * zeroed. On failure *message, in `p`. */
 AW_PRIVATE apr_status_t aw_a1_file_open(aw_a1_file_t *file, unsigned userhash, const char **message,
                                         apr_pool_t *p);

@@ -15,11 +15,14 @@
 #include <unistd.h>
 
 /* Longer than the steps in which file systems count time: what is written after a file this old
- * was read gives the file another time. */
+ * was read gives the file another time, and the index, which is refused unless it is younger than
+ * the file's last change, a later one. */
 #define SETTLE_NS 20000000LL
 
 /* How often a file that keeps changing is tried. */
 #define ATTEMPTS 50
+
+static const char foreign[] = "of another owner than root and this process";
 
 void aw_a1_index_sign(aw_a1_header_t *head, const aw_file_id_t *text)
 {
@@ -36,7 +39,7 @@ static bool has_settled(const aw_file_id_t *id)
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    const long long age = now.tv_sec * 1000000000LL + now.tv_nsec - id->mtime_ns;
+    const long long age = now.tv_sec * 1000000000LL + now.tv_nsec - id->ctime_ns;
 
     return age < 0 || age >= SETTLE_NS;
 }
@@ -146,14 +149,18 @@ apr_status_t aw_a1_index_write(size_t *users, const char **message, const char *
     return rv;
 }
 
-/* Whether somebody may do more with the index than with the text: then it is not the text's. */
+/* Whether somebody may write to the index, who could cut it short while it is mapped, or may do
+ * more with it than with the text. */
 static const char *check_owner(const struct stat *index, const struct stat *text)
 {
     if (!S_ISREG(index->st_mode)) {
         return "not a regular file";
     }
-    if (index->st_uid != text->st_uid && index->st_uid != 0) {
-        return "of another owner than the file";
+    if (index->st_uid != 0 && index->st_uid != geteuid()) {
+        return foreign;
+    }
+    if (index->st_mode & 022) {
+        return "open to others than its owner for writing";
     }
     if (index->st_mode & ~text->st_mode & 077 ||
         (index->st_gid != text->st_gid && index->st_mode & 070)) {
@@ -206,6 +213,7 @@ apr_status_t aw_a1_index_open(aw_a1_table_t **table, const char **why, const cha
     aw_a1_table_t *fresh = NULL;
     const char *wrong = NULL;
     struct stat own, of_text;
+    aw_file_id_t now;
     /* O_NONBLOCK: a FIFO must not hold us until somebody writes to it. */
     const int fd = open(index, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
 
@@ -217,11 +225,18 @@ apr_status_t aw_a1_index_open(aw_a1_table_t **table, const char **why, const cha
     if (rv == APR_SUCCESS) {
         aw_file_identity(id, &own);
         wrong = check_owner(&own, &of_text);
-        rv = wrong ? APR_EINVAL : map_index(&fresh, &wrong, fd, (size_t)own.st_size);
+        aw_file_identity(&now, &of_text);
+        rv = wrong == foreign ? EPERM
+             : wrong          ? APR_EINVAL
+                              : map_index(&fresh, &wrong, fd, (size_t)own.st_size);
     }
     close(fd);
     if (rv == APR_SUCCESS) {
         wrong = check_text(fresh, text, userhash);
+        /* The size and the time of a text can be made what they were; this one cannot. */
+        if (!wrong && id->mtime_ns <= now.ctime_ns) {
+            wrong = "older than the last change of the file, or of its owner, mode or name";
+        }
         rv = wrong ? APR_EINVAL : APR_SUCCESS;
     }
     if (rv != APR_SUCCESS) {

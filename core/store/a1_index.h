@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * It stands beside the file and is mapped, read-only, by every process that serves the file. What
- * it holds is as good as the file itself: it gets the same owner and mode.
+ * it holds is as good as the file itself: whoever may not read that may not read this.
  *
  *     +--------------------------------------------+--------------------------------------+
  *     | header, 256 bytes: magic, byte order,      | the table of store/a1_table.h, from  |
@@ -15,8 +15,11 @@
  * no checksum (to read all of it would take as long as to build it); instead every place in it is
  * checked each time it is followed, so that a damaged index finds nobody or a wrong record of its
  * own, but is never followed out of bounds nor for ever. What remains: whoever may write to the
- * index may cut it short in place, and a process that reads behind the end then dies (SIGBUS);
- * the library never does that, it puts a new file in the old one's place.
+ * index may cut it short in place, and a process that reads behind the end then dies (SIGBUS).
+ * The library never does that, it puts a new file in the old one's place; and a process uses only
+ * an index that root or its own user owns, and nobody else may write to. Of a server that means:
+ * an index made by root is used by all; one that AuthWSUplift has renewed, or that was made by the
+ * server's user, only by the children, and the parent reads the text.
  */
 #ifndef AUTHWS_STORE_A1_INDEX_H
 #define AUTHWS_STORE_A1_INDEX_H

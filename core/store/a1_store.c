@@ -98,8 +98,9 @@ static apr_status_t close_store(void *data)
     return APR_SUCCESS;
 }
 
-apr_status_t aw_a1_store_open(aw_a1_store_t **store, const char **message, const char *const *paths,
-                              size_t n, unsigned userhash, const aw_log_t *log, apr_pool_t *p)
+static apr_status_t open_store(aw_a1_store_t **store, const char **message,
+                               const char *const *paths, size_t n, unsigned userhash, size_t limit,
+                               const aw_log_t *log, apr_pool_t *p)
 {
     aw_a1_store_t *s = apr_pcalloc(p, sizeof(*s));
     apr_status_t rv = apr_generate_random_bytes(s->key, sizeof(s->key));
@@ -123,6 +124,7 @@ apr_status_t aw_a1_store_open(aw_a1_store_t **store, const char **message, const
         file->readers = &s->readers;
         file->log = &s->log;
         file->key = s->key;
+        file->limit = limit;
         rv = aw_a1_file_open(file, s->userhash, message, p);
     }
     if (rv != APR_SUCCESS) {
@@ -131,6 +133,19 @@ apr_status_t aw_a1_store_open(aw_a1_store_t **store, const char **message, const
     }
     *store = s;
     return APR_SUCCESS;
+}
+
+apr_status_t aw_a1_store_open(aw_a1_store_t **store, const char **message, const char *const *paths,
+                              size_t n, unsigned userhash, const aw_log_t *log, apr_pool_t *p)
+{
+    return open_store(store, message, paths, n, userhash, SIZE_MAX / 4, log, p);
+}
+
+apr_status_t aw_a1_store_open_limited(aw_a1_store_t **store, const char **message,
+                                      const char *const *paths, size_t n, size_t limit,
+                                      const aw_log_t *log, apr_pool_t *p)
+{
+    return open_store(store, message, paths, n, 0, limit, log, p);
 }
 
 apr_status_t aw_a1_store_share(aw_a1_store_t *store, apr_time_t now)

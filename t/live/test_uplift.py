@@ -255,3 +255,37 @@ def test_an_index_beside_the_file_is_made_anew(fresh):
     assert index.read_bytes() != before and index.stat().st_mtime >= path.stat().st_mtime
     assert "AW2093" not in server.log()
     assert by_digest(server, "user4", "pass4", "SHA-256") == 200
+
+
+def test_the_children_use_an_index_of_their_own_user_and_root_does_not(fresh):
+    server = fresh()
+    if not server.user:
+        pytest.skip("needs a server started by root")
+    path = server.conf / "own" / "a1"
+    index = server.conf / "own" / "a1.idx"
+
+    def mapping():
+        return {pid for pid in [server.process.pid, *server.children()]
+                if str(index) in open(f"/proc/{pid}/maps", encoding="utf-8").read()}
+
+    mark = len(server.log())
+    subprocess.run([built.htdigest(), "--index", str(path)], check=True, capture_output=True)
+    assert index.stat().st_uid == 0
+    server.wait_log("AW1051", mark)
+    assert basic(server, "user7", "pass7") == 200
+    wait_stored(server, "user7", mark)
+    for _ in range(100):
+        if index.stat().st_uid and mapping() == set(server.children()):
+            break
+        time.sleep(0.05)
+    assert index.stat().st_uid != 0 and mapping() == set(server.children())
+    # Whoever has that user could kill root's process by cutting it short. After a restart:
+    mark = len(server.log())
+    server.graceful()
+    server.wait_log("AW1053: .*a1.idx", mark)
+    assert basic(server, "user8", "pass8") == 200
+    for _ in range(100):
+        if mapping() == set(server.children()):
+            break
+        time.sleep(0.05)
+    assert mapping() == set(server.children()), server.process.pid

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include <apr_strings.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -134,7 +135,7 @@ static void says_what_the_file_says(void)
     CU_ASSERT_EQUAL_FATAL(write_index(&message), APR_SUCCESS);
     stat(path, &text);
     CU_ASSERT_EQUAL_FATAL(stat(index_path, &index), 0);
-    CU_ASSERT_EQUAL(text.st_mode, index.st_mode);
+    CU_ASSERT_EQUAL(text.st_mode & ~022u, index.st_mode);
     CU_ASSERT_EQUAL(text.st_uid, index.st_uid);
     aw_a1_table_t *table = open_index(&why, BOTH);
 
@@ -170,6 +171,37 @@ static void another_version_of_the_text_is_refused(void)
     end();
 }
 
+/* What rsync --inplace -t does, and what a revoked password would outlive. */
+static void an_edit_that_keeps_size_and_time_is_noticed(void)
+{
+    const char *message = NULL, *why;
+    struct stat before;
+
+    begin();
+    put(users_text());
+    CU_ASSERT_EQUAL_FATAL(write_index(&message), APR_SUCCESS);
+    aw_a1_table_t *table = open_index(&why, BOTH);
+
+    CU_ASSERT_PTR_NOT_NULL(table);
+    aw_a1_table_destroy(table);
+    CU_ASSERT_EQUAL_FATAL(stat(path, &before), 0);
+    FILE *f = fopen(path, "r+");
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fputs("USER", f);
+    fclose(f);
+    const struct timespec times[] = {before.st_atim, before.st_mtim};
+
+    CU_ASSERT_EQUAL_FATAL(utimensat(AT_FDCWD, path, times, 0), 0);
+    CU_ASSERT_PTR_NULL(open_index(&why, BOTH));
+    CU_ASSERT_EQUAL(strncmp(why, "older than the last change", 26), 0);
+    CU_ASSERT_EQUAL_FATAL(write_index(&message), APR_SUCCESS);
+    table = open_index(&why, BOTH);
+    CU_ASSERT_PTR_NOT_NULL(table);
+    aw_a1_table_destroy(table);
+    end();
+}
+
 static void a_broken_text_leaves_the_index_alone(void)
 {
     const char *message = NULL, *why;
@@ -199,7 +231,7 @@ static void one_open_to_more_people_is_refused(void)
     put(users_text());
     chmod(path, 0600);
     CU_ASSERT_EQUAL_FATAL(write_index(&message), APR_SUCCESS);
-    chmod(index_path, 0620);
+    chmod(index_path, 0640);
     CU_ASSERT_PTR_NULL(open_index(&why, 0));
     CU_ASSERT_STRING_EQUAL(why, "open to more people than the file");
     chmod(index_path, 0400);
@@ -207,11 +239,6 @@ static void one_open_to_more_people_is_refused(void)
 
     CU_ASSERT_PTR_NOT_NULL(table);
     aw_a1_table_destroy(table);
-    if (geteuid() == 0) {
-        CU_ASSERT_EQUAL(chown(index_path, 12345, (gid_t)-1), 0);
-        CU_ASSERT_PTR_NULL(open_index(&why, 0));
-        CU_ASSERT_STRING_EQUAL(why, "of another owner than the file");
-    }
     unlink(index_path);
     CU_ASSERT_EQUAL(symlink(path, index_path), 0);
     CU_ASSERT_PTR_NULL(open_index(&why, 0));
@@ -220,6 +247,62 @@ static void one_open_to_more_people_is_refused(void)
     CU_ASSERT_PTR_NULL(open_index(&why, 0));
     CU_ASSERT_STRING_EQUAL(why, "not a regular file");
     end();
+}
+
+/* Whoever may write to it may cut it short, and the process that reads there then dies. */
+static void one_that_others_may_write_is_refused(void)
+{
+    const char *message = NULL, *why;
+
+    begin();
+    put(users_text());
+    chmod(path, 0660);
+    CU_ASSERT_EQUAL_FATAL(write_index(&message), APR_SUCCESS);
+    aw_a1_table_t *table = open_index(&why, 0);
+
+    CU_ASSERT_PTR_NOT_NULL(table);
+    aw_a1_table_destroy(table);
+    chmod(index_path, 0620);
+    CU_ASSERT_PTR_NULL(open_index(&why, 0));
+    CU_ASSERT_STRING_EQUAL(why, "open to others than its owner for writing");
+    chmod(index_path, 0600);
+    if (geteuid() == 0) { /* also where the text is of the same owner */
+        CU_ASSERT_EQUAL(chown(index_path, 12345, (gid_t)-1), 0);
+        CU_ASSERT_EQUAL(chown(path, 12345, (gid_t)-1), 0);
+        CU_ASSERT_PTR_NULL(open_index(&why, 0));
+        CU_ASSERT_STRING_EQUAL(why, "of another owner than root and this process");
+    }
+    end();
+}
+
+/* So that a server that root has started can map it. */
+static void root_s_index_stays_root_s(void)
+{
+    static const struct {
+        mode_t mode;
+        uid_t owner;
+        gid_t group;
+        uid_t want;
+    } cases[] = {
+        {0640, 12345, 12346, 0}, {0604, 12345, 0, 0}, {0600, 12345, 12346, 12345},
+        {0640, 12345, 0, 12345}, {0640, 0, 12346, 0},
+    };
+
+    for (size_t i = 0; geteuid() == 0 && i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *message = NULL;
+        struct stat st;
+
+        begin();
+        put(users_text());
+        CU_ASSERT_EQUAL(chown(path, cases[i].owner, cases[i].group), 0);
+        chmod(path, cases[i].mode);
+        CU_ASSERT_EQUAL_FATAL(write_index(&message), APR_SUCCESS);
+        CU_ASSERT_EQUAL_FATAL(stat(index_path, &st), 0);
+        CU_ASSERT_EQUAL(st.st_uid, cases[i].want);
+        CU_ASSERT_EQUAL(st.st_gid, cases[i].group);
+        CU_ASSERT_EQUAL(st.st_mode & 07777, cases[i].mode);
+        end();
+    }
 }
 
 static void behind_a_link_it_stands_beside_the_target(void)
@@ -488,8 +571,11 @@ static void a_trimmed_version_is_noticed(void)
 static const unit_test_t tests[] = {
     {"an index says what the file says, to the same people", says_what_the_file_says},
     {"an index of another version of the text is refused", another_version_of_the_text_is_refused},
+    {"an index of a text edited in place is refused", an_edit_that_keeps_size_and_time_is_noticed},
     {"no index is made of a broken or missing text", a_broken_text_leaves_the_index_alone},
     {"an index open to more people than the text is refused", one_open_to_more_people_is_refused},
+    {"an index that others may write to is refused", one_that_others_may_write_is_refused},
+    {"an index that root makes is root's where a group reads it", root_s_index_stays_root_s},
     {"behind a symbolic link the index is the target's", behind_a_link_it_stands_beside_the_target},
     {"a header with any bit changed is refused", damaged_headers_are_refused},
     {"an index cut at any length is refused", cut_ones_are_refused_at_every_length},

@@ -203,6 +203,34 @@ static void keeps_the_last_good_version(void)
     end();
 }
 
+static void a_file_that_grows_beyond_the_limit_is_not_read(void)
+{
+    const char *const paths[] = {path[0]};
+    aw_a1_store_t *store = NULL;
+    const char *message = NULL;
+
+    begin();
+    put(0, "bob:R:" ZERO "\n");
+    CU_ASSERT_EQUAL(aw_a1_store_open_limited(&store, &message, paths, 1, 38, &noting, pool),
+                    APR_ENOMEM);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(message);
+    CU_ASSERT_PTR_NOT_NULL(strstr(message, "larger than the 38 bytes"));
+    CU_ASSERT_EQUAL_FATAL(aw_a1_store_open_limited(&store, &message, paths, 1, 39, &noting, pool),
+                          APR_SUCCESS);
+    put(0, "bob:R:" ONES "\n\n");
+    CU_ASSERT_EQUAL(truncate(path[0], 1 << 30), 0);
+    for (int i = 0; i < 3; i++, now += apr_time_from_sec(1)) {
+        CU_ASSERT_EQUAL(md5_of(store, "bob"), 0);
+    }
+    const char *first = strstr(lines, "larger than the 39 bytes");
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(first);
+    CU_ASSERT_PTR_NULL(strstr(first + 1, "larger than"));
+    put(0, "bob:R:" ONES "\n");
+    CU_ASSERT_EQUAL(md5_of(store, "bob"), 0x11);
+    end();
+}
+
 static void outlives_the_file(void)
 {
     char away[80];
@@ -274,6 +302,28 @@ static void waits_until_a_version_has_settled(void)
     CU_ASSERT_EQUAL(md5_of(store, "bob"), 0);
     now += AW_A1_STORE_CHECK;
     CU_ASSERT_EQUAL(md5_of(store, "bob"), 0x11);
+    end();
+}
+
+/* Changed after the clock was read, or by another machine's clock. */
+static void a_file_from_the_future_waits_a_second(void)
+{
+    aw_file_id_t id;
+
+    begin();
+    put(0, "bob:R:" ZERO "\n");
+    aw_a1_store_t *store = open_store(1, 0);
+
+    for (int round = 0; round < 2; round++) {
+        put(0, round ? "bob:R:" ZERO "\n" : "bob:R:" ONES "\n");
+        CU_ASSERT_EQUAL(aw_file_identify(path[0], &id, NULL), APR_SUCCESS);
+        now = (apr_time_t)(id.ctime_ns / 1000) - apr_time_from_sec(3600 * (round + 1));
+        for (int i = 0; i < 10; i++, now += apr_time_from_msec(90)) {
+            CU_ASSERT_EQUAL(md5_of(store, "bob"), round ? 0x11 : 0);
+        }
+        now += apr_time_from_sec(1);
+        CU_ASSERT_EQUAL(md5_of(store, "bob"), round ? 0 : 0x11);
+    }
     end();
 }
 
@@ -432,9 +482,12 @@ static const unit_test_t tests[] = {
     {"files are looked at when it is time, also by a clock set back", looks_only_when_it_is_time},
     {"lookups leave looking to who follows", leaves_looking_to_who_follows},
     {"a broken edit is logged once and changes nothing", keeps_the_last_good_version},
+    {"a file that grows beyond its limit is not read, and logged once",
+     a_file_that_grows_beyond_the_limit_is_not_read},
     {"a file that goes is logged once and missed by nobody", outlives_the_file},
     {"files are followed each by itself and merged", follows_each_file_by_itself},
     {"a version is taken up when it has settled", waits_until_a_version_has_settled},
+    {"a version from the future is taken up after a second", a_file_from_the_future_waits_a_second},
     {"permissions that are too open are warned of", warns_of_open_permissions},
     {"user hashes find users, malformed ones nobody", finds_by_userhash},
     {"user hashes are indexed when first asked for, whatever the file says", indexes_when_asked},

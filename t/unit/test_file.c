@@ -231,6 +231,54 @@ static void follows_links_and_keeps_them(void)
     end();
 }
 
+/* In a folder of the server's user a link could lead root to any file. */
+static void follows_no_link_of_another_user(void)
+{
+    begin();
+    put(in("victim"), "victim", 0600);
+    CU_ASSERT_EQUAL(symlink("victim", in("foreign")), 0);
+    CU_ASSERT_EQUAL(symlink("foreign", in("own")), 0);
+    if (geteuid() == 0) { /* nobody else can give links away */
+        CU_ASSERT_EQUAL(lchown(in("foreign"), 12345, 12345), 0);
+        CU_ASSERT_EQUAL(replace(in("foreign"), false, "new"), EPERM);
+        CU_ASSERT_EQUAL(replace(in("foreign"), true, "new"), EPERM);
+        CU_ASSERT_EQUAL(replace(in("own"), false, "new"), EPERM);
+        CU_ASSERT_TRUE(holds(in("victim"), "victim"));
+        CU_ASSERT_EQUAL(lchown(in("foreign"), 0, 12345), 0);
+    }
+    CU_ASSERT_EQUAL(replace(in("own"), false, "new"), APR_SUCCESS);
+    CU_ASSERT_TRUE(holds(in("victim"), "new"));
+    end();
+}
+
+/* Who may open the lock file can hold it for ever. */
+static void only_writers_of_the_file_can_lock(void)
+{
+    static const struct {
+        mode_t file, lock;
+    } cases[] = {{0640, 0600}, {0644, 0600}, {0600, 0600}, {0660, 0660}, {0620, 0660}};
+    struct stat st;
+
+    begin();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        put(in("a"), "old", cases[i].file);
+        unlink(in("a.lock"));
+        CU_ASSERT_EQUAL(replace(in("a"), false, "new"), APR_SUCCESS);
+        CU_ASSERT_TRUE(stat(in("a.lock"), &st) == 0 && (st.st_mode & 07777) == cases[i].lock);
+        CU_ASSERT_EQUAL(chmod(in("a.lock"), 0664), 0); /* as another version made it */
+        CU_ASSERT_EQUAL(replace(in("a"), false, "newer"), APR_SUCCESS);
+        CU_ASSERT_TRUE(stat(in("a.lock"), &st) == 0 && (st.st_mode & 07777) == cases[i].lock);
+    }
+    /* A second name of another file is left as it is. */
+    put(in("victim"), "", 0644);
+    unlink(in("a.lock"));
+    CU_ASSERT_EQUAL(link(in("victim"), in("a.lock")), 0);
+    put(in("a"), "old", 0600);
+    CU_ASSERT_EQUAL(replace(in("a"), false, "new"), APR_SUCCESS);
+    CU_ASSERT_TRUE(stat(in("victim"), &st) == 0 && (st.st_mode & 07777) == 0644);
+    end();
+}
+
 static void refuses_what_stands_in_the_way(void)
 {
     begin();
@@ -242,6 +290,9 @@ static void refuses_what_stands_in_the_way(void)
     mkfifo(in("a.lock"), 0600);
     CU_ASSERT_EQUAL(replace(in("a"), false, "new"), APR_EEXIST);
     unlink(in("a.lock"));
+    CU_ASSERT_EQUAL(mkdir(in("a.lock"), 0700), 0);
+    CU_ASSERT_EQUAL(replace(in("a"), false, "new"), APR_EEXIST);
+    rmdir(in("a.lock"));
     CU_ASSERT_EQUAL(symlink("victim", in(".a.authws-new")), 0);
     CU_ASSERT_EQUAL(replace(in("a"), false, "new"), APR_EEXIST);
     CU_ASSERT_TRUE(holds(in("a"), "old"));
@@ -390,6 +441,8 @@ static const unit_test_t tests[] = {
     {"an edit ends with its pool", unlocks_with_the_pool},
     {"of two edits one waits, by whatever name it came", lets_one_edit_at_a_time},
     {"symbolic links are followed and stay", follows_links_and_keeps_them},
+    {"a symbolic link of another user is not followed", follows_no_link_of_another_user},
+    {"only those who may write to the file can lock it", only_writers_of_the_file_can_lock},
     {"links and strangers in the place of lock or new file are refused",
      refuses_what_stands_in_the_way},
     {"what a killed process left is removed", removes_what_a_killed_process_left},
