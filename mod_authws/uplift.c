@@ -11,13 +11,14 @@
 #include <ap_mpm.h>
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 
 #include "uplift_job.h"
 
 /* The most that the thread rests. */
 #define REST_MAX apr_time_from_sec(60)
 
-/* `mutex` guards all but `threaded`, which is set before there are threads. */
+/* `mutex` guards all but `threaded`, which is set, and `change` made, before there are threads. */
 static struct {
     pthread_mutex_t mutex;
     pthread_cond_t change;
@@ -26,7 +27,7 @@ static struct {
     bool running, stop;
     pthread_t thread;
     int threaded;
-} queue = {.mutex = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
+} queue = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 /* Waits until the queue is not empty, or somebody wants to stop; with the mutex. */
 static bool wait_for_jobs(void)
@@ -37,9 +38,18 @@ static bool wait_for_jobs(void)
     return !queue.stop;
 }
 
+/* A clock that nobody sets: or the thread could rest for hours. */
+static apr_time_t monotonic(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
+}
+
 static void rest(apr_interval_time_t time)
 {
-    const apr_time_t until = apr_time_now() + (time < REST_MAX ? time : REST_MAX);
+    const apr_time_t until = monotonic() + (time < REST_MAX ? time : REST_MAX);
     const struct timespec at = {(time_t)(until / APR_USEC_PER_SEC),
                                 (long)(until % APR_USEC_PER_SEC) * 1000};
     int rv = 0;
@@ -54,7 +64,7 @@ static void *work(void *unused)
     pthread_mutex_lock(&queue.mutex);
     while (wait_for_jobs()) {
         authws_uplift_job_t *jobs = queue.first;
-        const apr_time_t begun = apr_time_now();
+        const apr_time_t begun = monotonic();
 
         queue.first = NULL;
         queue.waiting = 0;
@@ -62,7 +72,7 @@ static void *work(void *unused)
         authws_uplift_jobs_do(jobs);
         authws_uplift_jobs_destroy(jobs);
         pthread_mutex_lock(&queue.mutex);
-        rest(10 * (apr_time_now() - begun));
+        rest(10 * (monotonic() - begun));
     }
     pthread_mutex_unlock(&queue.mutex);
     return unused;
@@ -161,11 +171,29 @@ static apr_status_t stop(void *unused)
     return APR_SUCCESS;
 }
 
+static bool init_change(void)
+{
+    pthread_condattr_t clock;
+
+    if (pthread_condattr_init(&clock) != 0) {
+        return false;
+    }
+    const bool done = pthread_condattr_setclock(&clock, CLOCK_MONOTONIC) == 0 &&
+                      pthread_cond_init(&queue.change, &clock) == 0;
+
+    pthread_condattr_destroy(&clock);
+    return done;
+}
+
 void authws_uplift_child_init(apr_pool_t *pchild, server_rec *s)
 {
-    (void)s;
     ap_mpm_query(AP_MPMQ_IS_THREADED, &queue.threaded);
-    if (queue.threaded) {
+    if (queue.threaded && !init_change()) {
+        queue.threaded = 0; /* as on an MPM without threads */
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     AWLOGNO(2082) "no thread for AuthWSUplift: values are stored at the end of "
+                                   "requests");
+    } else if (queue.threaded) {
         apr_pool_pre_cleanup_register(pchild, NULL, stop);
     }
 }
