@@ -35,8 +35,6 @@ int bulk_begin(bulk_t *bulk, const job_t *job, aw_a1_apply_e how)
         if (rv != APR_SUCCESS) {
             return file_error(job, job->file, rv);
         }
-    } else if (aw_file_identify(job->file, &id, NULL) == APR_SUCCESS) {
-        complain("%s: exists; it is replaced by a new file with these users alone", job->file);
     }
     return users_create(&bulk->users);
 }
@@ -73,16 +71,21 @@ static apr_status_t change_users(void *baton, aw_file_edit_t *file, aw_span_t te
 int bulk_store(bulk_t *bulk, const job_t *job, apr_pool_t *p)
 {
     const int outcome = bulk->skipped > 0 ? EXIT_NOT_SO : EXIT_DONE;
+    aw_file_id_t id;
 
     if (job->strict && bulk->skipped > 0) {
         complain("%s: nothing was changed: %zu lines of %s cannot be used", job->file,
                  bulk->skipped, job->other);
         return EXIT_NOT_SO;
     }
-    if (aw_a1_users_count(bulk->users) == 0 && !job->create) {
+    /* With -c that would empty the file: nobody means it. */
+    if (aw_a1_users_count(bulk->users) == 0) {
         complain("%s: nothing was changed: no users in %s; %zu lines skipped", job->file,
                  job->other, bulk->skipped);
-        return outcome;
+        return EXIT_NOT_SO;
+    }
+    if (job->create && aw_file_identify(job->file, &id, NULL) == APR_SUCCESS) {
+        complain("%s: exists; it is replaced by a new file with these users alone", job->file);
     }
     const int rv = file_edit(job, change_users, bulk, p);
 
@@ -94,6 +97,12 @@ int bulk_store(bulk_t *bulk, const job_t *job, apr_pool_t *p)
     if (bulk->applied.conflicts > 0) {
         complain("%s: %zu of those changed had another password; %s's has taken its place",
                  job->file, bulk->applied.conflicts, job->other);
+    }
+    for (unsigned a = 0; a < AW_ALG_COUNT && !job->create; a++) {
+        if (bulk->applied.dropped[a] > 0) {
+            complain("%s: the %s values of %zu users were dropped: they are of the old password",
+                     job->file, aw_alg_name((aw_alg_e)a), bulk->applied.dropped[a]);
+        }
     }
     return outcome;
 }

@@ -42,6 +42,7 @@ int file_error(const job_t *job, const char *file, apr_status_t status)
 {
     char why[200];
     const char *hint = "";
+    struct stat st;
 
     apr_strerror(status, why, sizeof(why));
     if (status == APR_TIMEUP) {
@@ -61,6 +62,9 @@ int file_error(const job_t *job, const char *file, apr_status_t status)
     } else if (status == APR_EEXIST) {
         hint = " (something that is no plain file has the name of its .lock file or of the new "
                "version beside it)";
+    } else if (status == EPERM && lstat(file, &st) == 0 && S_ISLNK(st.st_mode)) {
+        hint = " (a symbolic link of another user is not followed: name the file that it leads to, "
+               "or let root own the link)";
     } else if (APR_STATUS_IS_EACCES(status) || status == EPERM) {
         hint = " (it is replaced by a new file of the same owner, so the folder must be writable)";
     } else if (APR_STATUS_IS_ENOENT(status) && could_create(job, file)) {

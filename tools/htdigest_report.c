@@ -206,7 +206,7 @@ static void say_realm(const realm_t *realm, unsigned wanted)
             printf(" %s %zu,", aw_alg_name((aw_alg_e)a), realm->with[a]);
         }
     }
-    printf(" lacking ");
+    printf(" lacking one of ");
     say_algorithms(stdout, wanted);
     printf(": %zu\n", realm->lacking);
 }
@@ -221,11 +221,15 @@ int run_report(const job_t *job, apr_pool_t *p)
         report.realms = apr_hash_make(p);
         report.last = &report.first;
         aw_a1_users_each(look.users, count_user, &report);
+        if (!report.first) {
+            complain("no user%s%.*s in %s", job->only.len > 0 ? " of realm " : "", SPAN(job->only),
+                     job->file);
+        }
         for (const realm_t *realm = report.first; realm; realm = realm->next) {
             say_realm(realm, report.wanted);
         }
         aw_a1_users_each(look.users, say_lacking, &report);
-        rv = report.lacking > 0 || look.broken > 0 ? EXIT_NOT_SO : EXIT_DONE;
+        rv = report.lacking > 0 || look.broken > 0 || !report.first ? EXIT_NOT_SO : EXIT_DONE;
     }
     aw_a1_users_destroy(look.users);
     return rv;

@@ -22,6 +22,7 @@ typedef struct record_t {
     uint16_t given;   /* algorithms that came into the set */
     uint16_t present; /* these, and what a text has added */
     uint16_t stored;  /* algorithms with room for a hash */
+    uint16_t had;     /* algorithms that the text has of it */
     bool seen;        /* in the text that is being written */
     bool conflict;
 } record_t;
@@ -250,6 +251,7 @@ static record_t *set_values(aw_a1_users_t *users, record_t **place, const aw_a1_
         }
         larger->given = record->given;
         larger->present = record->present;
+        larger->had = record->had;
         larger->seen = record->seen;
         larger->conflict = record->conflict;
         for (unsigned a = 0; a < AW_ALG_COUNT; a++) {
@@ -327,12 +329,13 @@ static void reset(aw_a1_users_t *users)
 {
     for (size_t i = 0; i < users->count; i++) {
         users->records[i]->present = users->records[i]->given;
+        users->records[i]->had = 0;
         users->records[i]->seen = users->records[i]->conflict = false;
     }
 }
 
-/* Adds what the text has of the set's users to their records. */
-static apr_status_t collect(aw_a1_users_t *users, aw_span_t text)
+/* Notes what the text has of the set's users, and with AW_A1_MERGE adds it to their records. */
+static apr_status_t collect(aw_a1_users_t *users, aw_span_t text, aw_a1_apply_e how)
 {
     aw_a1_reader_t reader;
     aw_a1_line_t line;
@@ -352,6 +355,10 @@ static apr_status_t collect(aw_a1_users_t *users, aw_span_t text)
         }
         record_t *record = users->records[*slot - 1];
 
+        record->had |= (uint16_t)value.present;
+        if (how != AW_A1_MERGE) {
+            continue;
+        }
         for (unsigned a = 0; a < AW_ALG_COUNT; a++) {
             if (record->given & value.present & (1u << a) &&
                 !aw_equal_secret(hash_of(record, a), value.hash[a], aw_alg_size((aw_alg_e)a))) {
@@ -398,6 +405,15 @@ static record_t *find_owner(const aw_a1_users_t *users, aw_span_t line)
                   : NULL;
 }
 
+static void count_dropped(aw_a1_applied_t *applied, const record_t *record)
+{
+    const unsigned left = record->conflict ? record->given : record->present;
+
+    for (unsigned a = 0; a < AW_ALG_COUNT; a++) {
+        applied->dropped[a] += (record->had & ~left) >> a & 1;
+    }
+}
+
 /* Writes the text with the users that it has; *ended: whether its last line is. */
 static apr_status_t write_text(aw_a1_users_t *users, aw_span_t text, bool *ended,
                                aw_a1_applied_t *applied, aw_file_write_fn write, void *sink)
@@ -419,6 +435,7 @@ static apr_status_t write_text(aw_a1_users_t *users, aw_span_t text, bool *ended
             record->seen = true;
             applied->replaced++;
             applied->conflicts += record->conflict;
+            count_dropped(applied, record);
             rv = write_user(record, write, sink);
         }
     }
@@ -428,14 +445,12 @@ static apr_status_t write_text(aw_a1_users_t *users, aw_span_t text, bool *ended
 apr_status_t aw_a1_users_apply(aw_a1_users_t *users, aw_span_t text, aw_a1_apply_e how,
                                aw_a1_applied_t *applied, aw_file_write_fn write, void *sink)
 {
-    aw_a1_applied_t did = {0, 0, 0};
+    aw_a1_applied_t did = {.added = 0};
     bool ended = true;
-    apr_status_t rv = APR_SUCCESS;
 
     reset(users);
-    if (how == AW_A1_MERGE) {
-        rv = collect(users, text);
-    }
+    apr_status_t rv = collect(users, text, how);
+
     if (rv == APR_SUCCESS) {
         rv = write_text(users, text, &ended, &did, write, sink);
     }

@@ -53,7 +53,8 @@ typedef enum aw_a1_apply_e {
 typedef struct aw_a1_applied_t {
     size_t added;
     size_t replaced;
-    size_t conflicts; /* AW_A1_MERGE: users whose values were of another password */
+    size_t conflicts;             /* AW_A1_MERGE: users whose values were of another password */
+    size_t dropped[AW_ALG_COUNT]; /* users in the text who had a value that they have no more */
 } aw_a1_applied_t;
 
 /* Writes `text` with all users of the set: the lines of one who is there are replaced where the

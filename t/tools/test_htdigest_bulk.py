@@ -103,6 +103,28 @@ def test_an_import_replaces_the_file_with_c_only(file):
     assert file.read_text() == lines("bo", "R", "two")
 
 
+def test_an_import_or_merge_of_nobody_changes_nothing_and_says_so(file, home):
+    before = file.read_bytes()
+    (home / "empty").write_text("# nobody\n")
+    for create in ([], ["-c"]):
+        for said in (feed(*create, "--import", "-", file, "R", text="", expect=1).err,
+                     feed(*create, "--import", "-", file, "R", text="no columns\n", expect=1).err,
+                     run(*create, "--merge", home / "empty", file, expect=1).err):
+            assert "nothing was changed: no users in" in said and "replaced" not in said
+            assert file.read_bytes() == before
+        run(*create, "--realm", "Intrnet", "--merge", file, file, expect=1)
+    assert feed("-c", "--import", "-", home / "new", "R", text="", expect=1)
+    assert not (home / "new").exists()
+
+
+def test_values_that_a_new_password_drops_are_counted(file):
+    said = feed("-a", "SHA-256", "--import", "-", file, "R", text="al,new\nbo,two\n").err
+    assert "the MD5 values of 1 users were dropped" in said and "SHA-256 values" not in said
+    assert "dropped" not in feed("--import", "-", file, "R", text="al,new\nbo,two\n").err
+    assert "SHA-256 values of 2 users were dropped" in feed(
+        "-a", "MD5", "--import", "-", file, "R", text="al,new\nbo,two\n").err
+
+
 def test_a_progress_bar_is_for_terminals_alone(file, home):
     rows = "".join(f"user{i},password {i}\n" for i in range(1000000))
     (home / "many.csv").write_text(rows)
@@ -172,11 +194,19 @@ def test_list_says_who_is_there_and_no_hash(realms):
 
 def test_report_counts_and_says_who_lacks_what(realms):
     assert run("--report", realms, expect=1).out == (
-        "# R: 3 users; MD5 2, SHA-256 2, lacking MD5,SHA-256: 2\n"
-        "# S: 1 users; MD5 1, SHA-256 1, lacking MD5,SHA-256: 0\n"
+        "# R: 3 users; MD5 2, SHA-256 2, lacking one of MD5,SHA-256: 2\n"
+        "# S: 1 users; MD5 1, SHA-256 1, lacking one of MD5,SHA-256: 0\n"
         "bo\tR\tSHA-256\ncy\tR\tMD5\n")
     assert run("--report", "-a", "SHA-256", "--realm", "S", realms).out == (
-        "# S: 1 users; MD5 1, SHA-256 1, lacking SHA-256: 0\n")
+        "# S: 1 users; MD5 1, SHA-256 1, lacking one of SHA-256: 0\n")
+
+
+def test_a_report_of_nobody_is_not_a_success(realms, home):
+    said = run("--realm", "Intrnet", "--report", realms, expect=1)
+    assert said.out == "" and f"no user of realm Intrnet in {realms}" in said.err
+    (home / "empty").write_text("# nobody\n")
+    said = run("--report", home / "empty", expect=1)
+    assert said.out == "" and f"no user in {home / 'empty'}" in said.err
 
 
 def test_one_realm_can_be_worked_on_alone(realms, home):

@@ -42,7 +42,7 @@ static bool turns(aw_a1_users_t *users, const char *before, aw_a1_apply_e how, c
                   aw_a1_applied_t did)
 {
     const aw_span_t text = unit_guard(before, strlen(before));
-    aw_a1_applied_t applied = {0, 0, 0};
+    aw_a1_applied_t applied = {.added = 0};
     sink_t *sink = calloc(1, sizeof(*sink));
 
     sink->room = sizeof(sink->text) - 1;
@@ -92,9 +92,10 @@ static void a_set_of_nobody_changes_no_byte(void)
 {
     aw_a1_users_t *users = make(NULL, NULL);
 
-    CU_ASSERT_TRUE(turns(users, "", AW_A1_REPLACE, "", (aw_a1_applied_t){0, 0, 0}));
+    CU_ASSERT_TRUE(turns(users, "", AW_A1_REPLACE, "",
+                         (aw_a1_applied_t){.added = 0, .replaced = 0, .conflicts = 0}));
     CU_ASSERT_TRUE(turns(users, "::\n#\nbob:R:" OLD, AW_A1_MERGE, "::\n#\nbob:R:" OLD,
-                         (aw_a1_applied_t){0, 0, 0}));
+                         (aw_a1_applied_t){.added = 0, .replaced = 0, .conflicts = 0}));
     aw_a1_users_destroy(users);
     aw_a1_users_destroy(NULL);
 }
@@ -172,7 +173,7 @@ static void names_are_bounded_and_a_failing_write_ends_it(void)
 {
     static char name[AW_A1_NAME_MAX + 1];
     aw_a1_users_t *users = make("bob", &both);
-    aw_a1_applied_t applied = {7, 7, 7};
+    aw_a1_applied_t applied = {.added = 7, .replaced = 7, .conflicts = 7};
 
     memset(name, 'n', sizeof(name));
     CU_ASSERT_EQUAL(aw_a1_users_add(users, (aw_span_t){name, sizeof(name)}, AW_SPAN_LIT("R"), &md5),
