@@ -75,7 +75,24 @@ static inline authws_sent_e authws_socket_send(authws_socket_t *socket, authws_o
     return socket->calls->send(socket, opcode, data, len);
 }
 
-/* Sends a message that others get too; takes a reference of its own. Any thread. */
+/* Makes a message to be sent to many sockets, with a copy of `data`; text must be UTF-8. One
+ * reference, the caller's. NULL when memory is out. Any thread that is in one of `socket`'s events
+ * or holds a reference to it; the message has nothing else to do with that socket. */
+static inline authws_message_t *
+authws_socket_message(authws_socket_t *socket, authws_opcode_e opcode, const void *data, size_t len)
+{
+    return socket->calls->message(opcode, data, len);
+}
+
+/* Gives back the caller's reference, exactly once; sockets that still have to send the message have
+ * their own. `socket` is any one, as above. NULL is ignored. Any thread. */
+static inline void authws_message_release(authws_socket_t *socket, authws_message_t *message)
+{
+    socket->calls->message_release(message);
+}
+
+/* Sends a message that others get too; takes a reference of its own where it has to wait, so the
+ * caller's stays the caller's, whatever the answer. Not NULL. Any thread. */
 static inline authws_sent_e authws_socket_send_message(authws_socket_t *socket,
                                                        authws_message_t *message)
 {
@@ -187,12 +204,16 @@ typedef struct authws_events_t {
     /* It is over: the code that came or was sent, 1006 for none. Nothing can be sent any more. */
     void (*close)(authws_socket_t *socket, unsigned code);
     /* At a graceful restart: writes the service's state into at most `room` bytes at `out`, so
-     * that another process goes on with it (the `resume` event there, instead of `begin`), and
-     * returns how many; -1: it cannot be moved, now or at all. After that `close` is called here
-     * with code 0. NULL: it cannot be moved. */
+     * that another process may go on with it (the `resume` event there, instead of `begin`), and
+     * returns how many; -1: it cannot be moved now, and will be asked again. It must not change
+     * anything: the way over may be full, the socket goes on here then, and this is called again.
+     * Only `close` with code 0 says that it has gone; nothing is sent to the peer by that. NULL: it
+     * cannot be moved. */
     long (*save)(authws_socket_t *socket, void *out, size_t room);
-    /* Goes on from what `save` wrote, in another process. False: it cannot; the socket is closed
-     * with 1001. */
+    /* Goes on from what `save` wrote, in another process; `open` is not called there, and its
+     * `config` not given: what is needed of it belongs into what is saved. False: it cannot; the
+     * socket is closed with 1001, and `close` comes here, with `state` as this left it (NULL at
+     * first). `saved` is borrowed for the call. */
     bool (*resume)(authws_socket_t *socket, const void *saved, size_t len);
 } authws_events_t;
 

@@ -178,7 +178,7 @@ static authws_message_t *numbered(const authws_socket_t *socket, char *text, siz
     for (size_t i = 0; i < len; i++) {
         text[i] = (char)('a' + (i * (n + 3) + i / 7) % 23);
     }
-    return socket->calls->message(AUTHWS_TEXT, text, len);
+    return authws_socket_message(socket, AUTHWS_TEXT, text, len);
 }
 
 typedef struct own_t {
@@ -231,7 +231,7 @@ static void shared_and_own_messages_of_any_compression_arrive_as_they_were(void)
             authws_socket_run(w.socket, send_shared, message);
             world_settle(&w);
             CU_ASSERT_EQUAL(memcmp(w.got_last, text, sizeof w.got_last), 0);
-            w.socket->calls->message_release(message);
+            authws_message_release(w.socket, message);
         }
         CU_ASSERT_EQUAL(w.got, 50);
         CU_ASSERT_EQUAL(w.got_bytes, 50 * sizeof text);
@@ -256,7 +256,7 @@ static void a_shared_message_to_slow_readers_is_whole_and_costs_them_no_copy(voi
     }
     CU_ASSERT(authws_socket_queued(w.socket) > 15 * sizeof text);
     CU_ASSERT(mallinfo2().uordblks + mallinfo2().hblkhd < before + sizeof text);
-    w.socket->calls->message_release(message);
+    authws_message_release(w.socket, message);
     world_settle(&w);
     CU_ASSERT_EQUAL(w.got, 20);
     CU_ASSERT_EQUAL(w.got_bytes, 20 * sizeof text);
