@@ -173,7 +173,7 @@ static void a_socket_that_is_gone_takes_nothing_and_lives_as_long_as_its_referen
 /* --- one message, many sockets --- */
 
 /* A message of `len` bytes that compresses, with its number in it. */
-static authws_message_t *numbered(const authws_socket_t *socket, char *text, size_t len, unsigned n)
+static authws_message_t *numbered(authws_socket_t *socket, char *text, size_t len, unsigned n)
 {
     for (size_t i = 0; i < len; i++) {
         text[i] = (char)('a' + (i * (n + 3) + i / 7) % 23);
