@@ -168,10 +168,10 @@ static apr_status_t reactors_end(void *pchild)
 static void start_all(void)
 {
     (void)pthread_mutex_lock(&lock);
-    for (unsigned i = 0; !atomic_load(&reactors.tried) && i < reactors.wanted; i++) {
+    const bool wanted = !reactors.tried && atomic_load(&reactors.phase) == RUNNING;
+    for (unsigned i = 0; wanted && i < reactors.wanted; i++) {
         reactor_t *reactor = &reactors.list[i];
-        const apr_status_t rv =
-            atomic_load(&reactors.phase) == RUNNING ? reactor_start(reactor) : APR_EINVAL;
+        const apr_status_t rv = reactor_start(reactor);
 
         if (rv != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_ERR, rv, ap_server_conf,
@@ -185,7 +185,8 @@ static void start_all(void)
         reactor->leave_post.run = leave_run;
         atomic_store(&reactors.count, i + 1);
     }
-    if (!atomic_exchange(&reactors.tried, true) && reactors.count > 0) {
+    reactors.tried = true;
+    if (wanted && reactors.count > 0) {
         authws_handover_join();
     }
     (void)pthread_mutex_unlock(&lock);
