@@ -178,35 +178,6 @@ def test_an_edit_by_the_tool_is_in_force_too(fresh):
     assert status(server, "alice", "renewed") == 401 and status(server, "bob", "bob's") == 200
 
 
-def private_memory(pid):
-    """Anonymous memory, in bytes, that this process shares with no other."""
-    total, anonymous = 0, False
-    for line in Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8").splitlines():
-        if re.match(r"[0-9a-f]+-", line):
-            anonymous = len(line.split()) < 6 or "[heap]" in line
-        elif anonymous and line.startswith("Private_"):
-            total += 1024 * int(line.split()[1])
-    return total
-
-
-def test_reading_a_large_file_again_and_again_takes_no_memory_of_its_own(fresh):
-    server = fresh()
-    path, beside = server.conf / "a1", server.conf / "a1.new"
-    many = "".join(f"user{i}:R:{i:032x}\n" for i in range(50000))
-    assert status(server) == 200
-    before = {pid: private_memory(pid) for pid in server.children()}
-    for i in range(12):
-        mark = len(server.log())
-        beside.write_text(digest.a1_line("alice", "R", f"pass{i}") + many)
-        server.protect(beside)
-        beside.rename(path)
-        server.wait_log("AW1004", mark)
-    time.sleep(0.5)
-    assert status(server, "alice", "pass11") == 200
-    grown = [private_memory(pid) - was for pid, was in before.items()]
-    assert max(grown) < 2 << 20, grown
-
-
 def test_a_nonce_outlives_an_edit(fresh):
     server = fresh()
     client = digest.Client("alice", "old")
