@@ -200,7 +200,7 @@ SetEnvIf X-Door back insider
 MODULES = ["cgid", "include", "access_compat", "auth_digest", "actions"]
 ALLOW = [
     "AW2010: AuthType AuthWS needs an AuthName: /noname/",
-    "AW2011: AuthType AuthWS needs an AuthWSUserFile or AuthWSProvider: /nofile/",
+    "AW2011: AuthType AuthWS, scheme Digest, needs an AuthWSUserFile or AuthWSProvider: /nofile/",
     r"AH01631: user \w+: authorization failure",
     r"AH01630: client denied by server configuration",
     r"AH01797: client denied by server configuration",
@@ -328,7 +328,7 @@ def test_without_authname_or_file_it_is_500_and_the_log_says_why(server):
         mark = len(server.log())
         answer = server.get(uri)
         assert answer.status == 500 and answer.get("WWW-Authenticate") is None
-        server.wait_log(rf"authws:error.*{number}: AuthType AuthWS needs an .*: {uri}", mark)
+        server.wait_log(rf"authws:error.*{number}: AuthType AuthWS.* needs an .*: {uri}", mark)
 
 
 # --- .htaccess ---
