@@ -333,7 +333,6 @@ static int talk(session_t *session)
 
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
     session->input_over = options->no_input;
     session->ping_at = options->ping_ms > 0 ? now_ms() + options->ping_ms : 0;
     write_server(session);
@@ -369,6 +368,8 @@ int connect_run(int argc, char **argv, apr_pool_t *p)
     if (rv != EXIT_DONE || answered) {
         return rv;
     }
+    /* TLS writes without MSG_NOSIGNAL; a server may be gone as early as in the handshake. */
+    signal(SIGPIPE, SIG_IGN);
     switch (dial_open(&dial, &options->dial, &why, p)) {
     case DIAL_OK:
         break;

@@ -1,5 +1,5 @@
-/* Opening a WebSocket from the outside: proxy, TLS, login and handshake, until
- * frames may flow. SPDX-License-Identifier: Apache-2.0
+/* Opening a WebSocket from the outside: proxy, TLS, login and handshake, until frames may flow.
+ * SPDX-License-Identifier: Apache-2.0
  *
  * Every attempt is on a connection of its own: what a server says behind a
  * refusal need not be read. Credentials go only to whom they are for: those for

@@ -1,5 +1,5 @@
-/* Versions of one A1 file that one process reads for all those that fork from the same one; not
- * installed. SPDX-License-Identifier: Apache-2.0
+/* Versions of an A1 file that one process reads for all that fork from the same; not installed.
+ * SPDX-License-Identifier: Apache-2.0
  *
  * Two things are made before the fork and inherited: a page of shared memory that says which
  * version is the newest, and a file in memory (memfd) that holds it:

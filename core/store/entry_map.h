@@ -1,5 +1,5 @@
-/* Entries that are found by a hash: what token files and certificate maps become in memory; not
- * installed. SPDX-License-Identifier: Apache-2.0
+/* Entries found by a hash: token files and certificate maps in memory; not installed.
+ * SPDX-License-Identifier: Apache-2.0
  *
  *     +--------+------------------------------+--------------------------------------------+
  *     | header | buckets (power of two), each | records: head, digest, scope, name, padded |

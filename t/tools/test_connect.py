@@ -206,6 +206,52 @@ def test_tls_is_checked_unless_told_otherwise(tmp_path):
         assert "ertificate" in run("--cacert", pem, other, expect=3).stderr
 
 
+def test_a_client_certificate_is_shown_when_asked_for(tmp_path):
+    def make(name):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                        f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
+                        "-keyout", tmp_path / f"{name}.key", "-out", tmp_path / f"{name}.pem"],
+                       check=True, capture_output=True)
+        return tmp_path / f"{name}.pem", tmp_path / f"{name}.key"
+
+    async def who(connection, *_):
+        subject = connection.transport.get_extra_info("peercert")["subject"]
+        await connection.send(subject[0][0][1])
+        await connection.close()
+    pem, key = make("server")
+    mine, my_key = make("anna")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, key)
+    context.load_verify_locations(mine)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with Server(context, handler=who) as server:
+        assert run("--cacert", pem, "--cert", mine, "--key", my_key, "--no-input",
+                   server.url).stdout == "anna\n"
+        run("--cacert", pem, "--no-input", server.url, expect=3)
+        assert "--key" in run("--cacert", pem, "--cert", mine, "--key", key, server.url,
+                              expect=3).stderr
+
+
+def test_a_proxy_may_ask_for_digest():
+    def answer(connection, request):
+        if "Proxy-Authorization: Digest " not in request:
+            connection.sendall(b'HTTP/1.1 407 Who\r\nContent-Length: 0\r\nProxy-Authenticate: '
+                               b'Digest realm="p", nonce="n", qop="auth", algorithm=SHA-256\r\n\r\n')
+            return
+        assert 'uri="intranet.example.com:80"' in request and 'username="bert"' in request
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        inner = b""
+        while b"\r\n\r\n" not in inner:
+            inner += connection.recv(65536)
+        connection.sendall(switching(inner.decode()) + CLOSE)
+        connection.recv(100)
+    with Raw(answer) as proxy:
+        run("--proxy", f"http://127.0.0.1:{proxy.port}", "--proxy-digest", "bert", "-i",
+            "ws://intranet.example.com/live", text="two\n")
+        assert len(proxy.requests) == 2
+
+
 @pytest.mark.parametrize("login, first, expected", [
     ("--basic", "", "Basic " + base64.b64encode(b"anna:open sesame").decode()),
     ("--token", "", "Bearer open sesame"),
